@@ -1,0 +1,1 @@
+//! Command to facts: the partition executor, dedup, timers, process managers.

@@ -1,0 +1,57 @@
+//! Who asks: a person, one of our own parts, or nobody known.
+
+use crate::ids::AccountId;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    Viewer,
+    #[default]
+    Creator,
+    Admin,
+    Service,
+}
+
+/// Who gave a command. Kept in the envelope of every commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    Anonymous,
+    /// A person, with the role held when asking.
+    Person {
+        account: AccountId,
+        role: Role,
+    },
+    /// A worker, timer or process manager of this system.
+    System,
+}
+
+impl Actor {
+    pub const fn account(&self) -> Option<AccountId> {
+        match self {
+            Self::Person { account, .. } => Some(*account),
+            Self::Anonymous | Self::System => None,
+        }
+    }
+
+    /// Whether this actor may do what only the owner may: the owner, an admin or the system.
+    pub fn may_act_for(&self, owner: AccountId) -> bool {
+        match self {
+            Self::Anonymous => false,
+            Self::Person { account, role } => {
+                *account == owner || matches!(role, Role::Admin | Role::Service)
+            }
+            Self::System => true,
+        }
+    }
+
+    pub const fn may_create(&self) -> bool {
+        match self {
+            Self::Anonymous => false,
+            Self::Person { role, .. } => !matches!(role, Role::Viewer),
+            Self::System => true,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Text people type: how long it may be, and what it may not contain.
+
+/// Why a text was not taken, as a sentence for a person without its subject: "must not be empty".
+pub type Complaint = String;
+
+pub const TITLE_MAX_CHARS: usize = 200;
+pub const DESCRIPTION_MAX_CHARS: usize = 5_000;
+pub const FILE_NAME_MAX_CHARS: usize = 255;
+
+/// One line: not empty, at most `max` characters, no control characters and nothing that reorders text.
+pub fn check_line(text: &str, max: usize) -> Result<(), Complaint> {
+    if text.trim().is_empty() {
+        return Err("must not be empty".into());
+    }
+    check_length(text, max)?;
+    match text
+        .chars()
+        .find(|letter| letter.is_control() || is_reordering(*letter))
+    {
+        Some(letter) => Err(format!(
+            "must not contain control characters (found U+{:04X})",
+            letter as u32
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Several lines: at most `max` characters, no control characters but line breaks and tabs.
+pub fn check_lines(text: &str, max: usize) -> Result<(), Complaint> {
+    check_length(text, max)?;
+    let allowed = |letter: char| matches!(letter, '\n' | '\r' | '\t');
+    match text
+        .chars()
+        .find(|letter| letter.is_control() && !allowed(*letter))
+    {
+        Some(letter) => Err(format!(
+            "must not contain control characters (found U+{:04X})",
+            letter as u32
+        )),
+        None => Ok(()),
+    }
+}
+
+/// A file's name as a label, never a path: one line without separators or markup.
+pub fn check_file_name(name: &str) -> Result<(), Complaint> {
+    check_line(name, FILE_NAME_MAX_CHARS)?;
+    if name.contains(['/', '\\']) {
+        return Err("must be a plain file name, without a path".into());
+    }
+    if name.contains(['<', '>']) {
+        return Err("must not contain < or >".into());
+    }
+    Ok(())
+}
+
+fn check_length(text: &str, max: usize) -> Result<(), Complaint> {
+    let length = text.chars().count();
+    if length > max {
+        return Err(format!("must be at most {max} characters long (it has {length})"));
+    }
+    Ok(())
+}
+
+/// Bidirectional overrides and isolates (Unicode TR 36, "Trojan Source").
+const fn is_reordering(letter: char) -> bool {
+    matches!(letter, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_names_of_the_world_are_taken() {
+        for name in [
+            "a.mp4",
+            "naïve café 日本語 🎬.mp4",
+            "CON.mp4",
+            ".hidden",
+            "-i.mp4",
+            "$(touch x).mp4",
+            "%03d.mp4",
+        ] {
+            assert_eq!(check_file_name(name), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
+    fn tricks_are_refused() {
+        for name in [
+            "../../etc/cron.d/x.mp4",
+            "..\\x.mp4",
+            "<img src=x>.mp4",
+            "a\0b.mp4",
+            "a\nb.mp4",
+            "",
+            "\u{202E}4pm.exe",
+        ] {
+            assert!(check_file_name(name).is_err(), "{name:?}");
+        }
+        assert!(check_line(&"x".repeat(10_000), TITLE_MAX_CHARS).is_err());
+    }
+}

@@ -1,0 +1,1 @@
+//! HTTP, WebSocket and HLS: the public face.

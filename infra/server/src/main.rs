@@ -1,0 +1,2 @@
+//! The binary: opens the world once and runs the roles.
+fn main() {}

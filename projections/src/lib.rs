@@ -1,0 +1,1 @@
+//! Facts to views: checkpoints, rebuild, switch, and the queries.

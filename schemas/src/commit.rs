@@ -1,0 +1,138 @@
+//! A commit as the log keeps it: all events of one command on one stream, as one JSON record.
+
+use crate::DecodeError;
+use crate::registry::AnyEvent;
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+use spool_domain::actors::Actor;
+use spool_domain::ids::StreamId;
+use spool_domain::time::Timestamp;
+use uuid::Uuid;
+
+/// A commit to be written.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Commit {
+    pub stream: StreamId,
+    /// The stream's version after the first of the events; versions count from 1.
+    pub version: u64,
+    /// The command's id: the same command is applied once.
+    pub command: Uuid,
+    /// SHA-256 of the request that gave the command, shortened to 16 bytes of hexadecimal. The same
+    /// `Idempotency-Key` with another request is refused by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    pub time: Timestamp,
+    pub actor: Actor,
+    pub cause: Cause,
+    pub events: Vec<Event>,
+}
+
+/// An event to be written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event(pub AnyEvent);
+
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Data<'a>(&'a AnyEvent);
+        impl Serialize for Data<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.0.serialize_data(serializer)
+            }
+        }
+        let (name, version) = self.0.name_and_version();
+        let mut event = serializer.serialize_struct("Event", 3)?;
+        event.serialize_field("type", name)?;
+        event.serialize_field("v", &version)?;
+        event.serialize_field("data", &Data(&self.0))?;
+        event.end()
+    }
+}
+
+/// Where a command came from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cause {
+    /// The request that began it all.
+    pub correlation: Uuid,
+    /// The command or event that led to this one directly: `stream@version` of the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub causation: Option<String>,
+    /// W3C Trace Context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// Set when a process manager gave the command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+/// Which record made a process manager give a command. The target keeps the highest per manager and
+/// source partition and ignores the rest, for ever.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Origin {
+    pub manager: String,
+    pub partition: u16,
+    /// Offset of the record, then the command's number among those that the record led to.
+    pub position: (u64, u32),
+}
+
+/// A commit as read, borrowing from the record. Events are decoded only when asked for.
+#[derive(Clone, Debug, Deserialize)]
+pub struct CommitRef<'a> {
+    pub stream: StreamId,
+    pub version: u64,
+    pub command: Uuid,
+    #[serde(default, borrow)]
+    pub request: Option<&'a str>,
+    pub time: Timestamp,
+    pub actor: Actor,
+    pub cause: Cause,
+    #[serde(borrow)]
+    pub events: Vec<EventRef<'a>>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct EventRef<'a> {
+    #[serde(rename = "type", borrow)]
+    pub name: &'a str,
+    #[serde(rename = "v")]
+    pub version: u16,
+    #[serde(borrow)]
+    pub data: &'a RawValue,
+}
+
+impl EventRef<'_> {
+    pub fn decode(&self) -> Result<AnyEvent, DecodeError> {
+        AnyEvent::decode(self.name, self.version, self.data)
+    }
+}
+
+impl Commit {
+    /// The record's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a commit has string keys only and no value that can fail")
+    }
+
+    /// The stream's version after the last event.
+    pub fn last_version(&self) -> u64 {
+        self.version + self.events.len().saturating_sub(1) as u64
+    }
+}
+
+impl<'a> CommitRef<'a> {
+    pub fn decode(record: &'a [u8]) -> Result<Self, DecodeError> {
+        serde_json::from_slice(record).map_err(DecodeError::Commit)
+    }
+
+    /// The events with the stream's version after each.
+    pub fn versioned(&self) -> impl Iterator<Item = (u64, &EventRef<'a>)> {
+        (self.version..).zip(&self.events)
+    }
+
+    pub fn last_version(&self) -> u64 {
+        self.version + self.events.len().saturating_sub(1) as u64
+    }
+
+    pub fn decode_events(&self) -> Result<Vec<AnyEvent>, DecodeError> {
+        self.events.iter().map(EventRef::decode).collect()
+    }
+}

@@ -1,0 +1,56 @@
+//! An event with all that is known about it, as people and tools outside the log see it.
+
+use crate::commit::{CommitRef, EventRef};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use spool_domain::actors::Actor;
+use spool_domain::time::Timestamp;
+use uuid::Uuid;
+
+/// One event in its envelope. Its id is `stream@version`, so copying a log changes no id.
+#[derive(Clone, Debug, Serialize)]
+pub struct Envelope<'a> {
+    pub id: String,
+    #[serde(rename = "type")]
+    pub name: &'a str,
+    pub version: u16,
+    pub stream: String,
+    pub stream_version: u64,
+    pub time: Timestamp,
+    pub actor: Actor,
+    pub command_id: Uuid,
+    pub correlation_id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub causation_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    pub data: &'a RawValue,
+}
+
+impl<'a> Envelope<'a> {
+    /// The envelopes of a commit's events, in order.
+    pub fn of_commit(commit: &CommitRef<'a>) -> Vec<Self> {
+        commit
+            .versioned()
+            .map(|(version, event)| Self::new(commit, version, event))
+            .collect()
+    }
+
+    fn new(commit: &CommitRef<'a>, stream_version: u64, event: &EventRef<'a>) -> Self {
+        let stream = commit.stream.to_string();
+        Self {
+            id: format!("{stream}@{stream_version}"),
+            name: event.name,
+            version: event.version,
+            stream,
+            stream_version,
+            time: commit.time,
+            actor: commit.actor,
+            command_id: commit.command,
+            correlation_id: commit.cause.correlation,
+            causation_id: commit.cause.causation.clone(),
+            traceparent: commit.cause.traceparent.clone(),
+            data: event.data,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Upcasts: how an event written in an older version reads today. Each step goes one version up.
+
+use crate::DecodeError;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// One step: rewrites the `data` of version `from` into that of `from + 1`, and says why it was needed.
+pub struct Upcast {
+    pub name: &'static str,
+    pub from: u16,
+    pub reason: &'static str,
+    pub step: fn(Value) -> Value,
+}
+
+/// Append-only: what was written once is read for ever.
+pub const UPCASTS: &[Upcast] = &[];
+
+/// Takes `data` one version further.
+pub fn upcast(name: &str, version: u16, data: &RawValue) -> Result<(u16, Box<RawValue>), DecodeError> {
+    upcast_by(UPCASTS, name, version, data)
+}
+
+fn upcast_by(
+    upcasts: &[Upcast],
+    name: &str,
+    version: u16,
+    data: &RawValue,
+) -> Result<(u16, Box<RawValue>), DecodeError> {
+    let step = upcasts
+        .iter()
+        .find(|upcast| upcast.name == name && upcast.from == version)
+        .ok_or_else(|| DecodeError::Unknown {
+            name: name.to_owned(),
+            version,
+        })?;
+    let wrong = |source| DecodeError::Event {
+        name: name.to_owned(),
+        version,
+        source,
+    };
+    let old: Value = serde_json::from_str(data.get()).map_err(wrong)?;
+    let new = serde_json::value::to_raw_value(&(step.step)(old)).map_err(wrong)?;
+    Ok((version + 1, new))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &[Upcast] = &[Upcast {
+        name: "FilmNamed",
+        from: 1,
+        reason: "titles became objects with a language",
+        step: |mut data| {
+            data["title"] = serde_json::json!({"text": data["title"], "language": "und"});
+            data
+        },
+    }];
+
+    #[test]
+    fn an_old_event_reads_in_the_next_version() {
+        let old = RawValue::from_string(r#"{"title":"Sintel"}"#.into()).expect("it is JSON");
+        let (version, data) = upcast_by(EXAMPLE, "FilmNamed", 1, &old).expect("there is a step");
+        assert_eq!(
+            (version, data.get()),
+            (2, r#"{"title":{"language":"und","text":"Sintel"}}"#)
+        );
+    }
+
+    #[test]
+    fn an_unknown_event_is_refused_by_name() {
+        let data = RawValue::from_string("{}".into()).expect("it is JSON");
+        let error = upcast_by(EXAMPLE, "FilmNamed", 2, &data).expect_err("no such step");
+        assert!(error.to_string().contains("FilmNamed version 2"), "{error}");
+    }
+}

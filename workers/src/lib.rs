@@ -1,0 +1,1 @@
+//! Facts to work outside: media jobs and housekeeping.
