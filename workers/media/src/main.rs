@@ -1,0 +1,2 @@
+//! Opens media in a sandbox: the only executable that links FFmpeg.
+fn main() {}
