@@ -1,0 +1,71 @@
+//! `cargo xtask campaign NAME`: one crash or media campaign on the real binary, whole or a tenth.
+
+use anyhow::{Context, Result, bail};
+
+use crate::flags::Flags;
+use crate::setup::{self, Purpose};
+use crate::{cargo, say, test, web};
+
+pub const HELP: &str = "
+cargo xtask campaign NAME [--seed S] [--full] [--corpus DIR]
+
+  powercut    cut the power below a loaded server (simulated on a loop-mounted disk; needs root), restart, compare with
+              what was acknowledged; then once more with fsync made a no-op, which must fail
+  kill        kill -9 at random points below registrations, uploads, transcodes, edits and deletes, restart, compare
+  media       upload every film that DIR/MANIFEST.tsv names and hold the outcome against what it says
+
+  --full      all of it: 100 power cuts, 200 kills (without it a tenth, as in `cargo xtask test`)
+  --seed S    repeat an earlier run, which printed its seed
+  --corpus D  the folder for `media`
+";
+
+/// Campaigns by name, each with the test that runs it.
+const CAMPAIGNS: &[(&str, &str)] = &[
+    ("powercut", "powercut::"),
+    ("kill", "kill::"),
+    ("media", "corpus::a_folder_of_films_gets_what_its_manifest_says"),
+];
+
+pub fn run(mut flags: Flags) -> Result<()> {
+    let seed = flags.option("--seed")?;
+    let corpus = flags.option("--corpus")?;
+    let full = flags.switch("--full");
+    let name = flags
+        .word()
+        .context("which campaign? One of powercut, kill, media")?;
+    flags.finish()?;
+    let Some((_, tests)) = CAMPAIGNS.iter().find(|(known, _)| *known == name) else {
+        bail!("there is no campaign named {name:?}; there are powercut, kill and media");
+    };
+    if corpus.is_none() && name == "media" {
+        bail!("say which films: --corpus DIR, a folder with a MANIFEST.tsv");
+    }
+    let node = setup::prepare(Purpose::Test)?;
+    web::build(&node)?;
+    test::build_everything()?;
+
+    let step = say::step(format!("campaign {name}"));
+    let words = [
+        "test",
+        "--workspace",
+        "--test",
+        "it",
+        "--",
+        "--nocapture",
+        "--test-threads=1",
+        tests,
+    ];
+    let mut command = test::in_test_world(&node, &words);
+    command.envs(seed.map(|seed| ("SPOOL_CAMPAIGN_SEED", seed)));
+    if full {
+        command.env("SPOOL_CAMPAIGN_FULL", "1");
+    }
+    if let Some(corpus) = corpus {
+        let folder =
+            std::fs::canonicalize(&corpus).with_context(|| format!("there is no folder {corpus}"))?;
+        command.env("SPOOL_CAMPAIGN_CORPUS", folder);
+    }
+    cargo::succeed(&mut command)?;
+    step.done();
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! `cargo xtask test`: one build, every test, and a closing line with the totals.
+
+mod transcript;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::flags::Flags;
+use crate::setup::{self, NodeJs, Purpose};
+use crate::{cargo, say, web};
+use transcript::Transcript;
+
+pub const HELP: &str = "
+cargo xtask test [FILTER] [--seed S]
+
+Installs what is missing, builds the pages and the workspace once, and runs every test: rules, properties, contract
+suites, stories over HTTP, pages in a real Chromium, and a tenth of each crash campaign on the real binary.
+CI runs exactly this.
+
+  FILTER      run only the tests whose names contain this
+  --seed S    repeat the crash campaigns of an earlier run, which printed its seed
+
+A test that this machine cannot run (power cuts need root and loop devices) says NOT RUN with its reason and is counted
+as skipped. The whole output is kept in target/xtask/test.log.
+";
+
+pub fn run(mut flags: Flags) -> Result<()> {
+    let seed = flags.option("--seed")?;
+    let filter = flags.word();
+    flags.finish()?;
+    let started = Instant::now();
+    let node = setup::prepare(Purpose::Test)?;
+    web::build(&node)?;
+    build_everything()?;
+
+    let step = say::step("running the tests");
+    let mut words = vec![
+        "test",
+        "--workspace",
+        "--lib",
+        "--bins",
+        "--tests",
+        "--no-fail-fast",
+        "--",
+    ];
+    words.extend(filter.as_deref());
+    words.push("--show-output");
+    let mut command = in_test_world(&node, &words);
+    if let Some(seed) = seed {
+        command.env("SPOOL_CAMPAIGN_SEED", seed);
+    }
+    let transcript = follow(&mut command)?;
+    step.done();
+
+    for (test, reason) in transcript.not_run() {
+        say::line(&format!("skipped: {test}: {reason}"));
+    }
+    for test in transcript.failures() {
+        say::line(&format!("failed: {test}"));
+    }
+    say::line(&format!("\nall of it took {}", say::human(started.elapsed())));
+    say::line(&transcript.totals());
+    if !transcript.is_green() {
+        bail!("the failures are printed above; the whole output is in target/xtask/test.log");
+    }
+    Ok(())
+}
+
+/// Binaries and tests in one call: asked for apart, they would be resolved to other features and built again.
+pub fn build_everything() -> Result<()> {
+    let step = say::step("building the workspace and its tests");
+    cargo::run(&["build", "--workspace", "--bins", "--tests"])?;
+    step.done();
+    Ok(())
+}
+
+/// A cargo command whose tests find the Node.js that drives the browser.
+pub fn in_test_world(node: &NodeJs, words: &[&str]) -> Command {
+    let mut command = cargo::command(words);
+    command.env("PATH", node.path());
+    command
+}
+
+/// Runs the tests, shows what is worth seeing and keeps all of it in a file.
+fn follow(command: &mut Command) -> Result<Transcript> {
+    let folder = cargo::target().join("xtask");
+    std::fs::create_dir_all(&folder)?;
+    let mut log = File::create(folder.join("test.log"))?;
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("could not start cargo test")?;
+    let output = child
+        .stdout
+        .take()
+        .expect("the child was started with its output piped");
+    let mut transcript = Transcript::default();
+    for line in BufReader::new(output).split(b'\n') {
+        let line = String::from_utf8_lossy(&line?).into_owned();
+        writeln!(log, "{line}")?;
+        if let Some(shown) = transcript.read(&line) {
+            say::line(&shown);
+        }
+    }
+    transcript.end(child.wait()?.success());
+    Ok(transcript)
+}
