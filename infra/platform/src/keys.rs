@@ -1,0 +1,144 @@
+//! The key store: a master key, secrets derived from it, the key that signs tokens, one data key for each person.
+//!
+//! Kept in a folder of its own (0700) apart from the data, so that a backup of the data without it reads no personal
+//! datum, and so that destroying a person's key erases what was sealed with it wherever the copies are.
+//! `master.key` wraps all others and never leaves this process.
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
+
+mod files;
+mod master;
+mod persons;
+mod sealing;
+mod signing;
+
+use master::Master;
+use persons::Persons;
+use signing::Signing;
+pub use signing::{SigningKey, VerifyingKey};
+
+/// The handle. Clones share the same keys.
+#[derive(Clone)]
+pub struct Keys(Arc<Store>);
+
+struct Store {
+    master: Arc<Master>,
+    signing: Signing,
+    persons: Persons,
+}
+
+/// What can go wrong with keys. `Erased` is an answer, the others are trouble of the operator's.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    #[error("the person's key was erased")]
+    Erased,
+    /// Altered, cut, or sealed for another person or purpose.
+    #[error("the sealed text is damaged or belongs elsewhere")]
+    Damaged,
+    #[error("no room to store a key; nothing was changed")]
+    Full,
+    #[error("{} is missing while keys wrapped by it exist; put it back from its backup", .0.display())]
+    MasterMissing(PathBuf),
+    #[error("the master key is not the one that wraps {}", .0.display())]
+    WrongMaster(PathBuf),
+    #[error("{} is not a key file", .0.display())]
+    BadFile(PathBuf),
+    #[error("{doing} {}", path.display())]
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("the key file persons.db")]
+    Persons(#[source] rusqlite::Error),
+}
+
+impl Keys {
+    /// Opens the keys in `dir`, and makes them at the first start. Blocking. All of it is durable on return.
+    pub fn open(dir: &Path) -> Result<Self, KeysError> {
+        files::private_dir(dir)?;
+        let master = Arc::new(Master::open(dir)?);
+        let signing = Signing::open(dir, master.clone())?;
+        let persons = Persons::open(&dir.join("persons.db"), master.clone())?;
+        Ok(Self(Arc::new(Store {
+            master,
+            signing,
+            persons,
+        })))
+    }
+
+    /// A secret of its own for each name, always the same under the same master key (HKDF-SHA256).
+    pub fn derive(&self, name: &str) -> [u8; 32] {
+        self.0.master.derive(name)
+    }
+
+    /// HMAC-SHA256 of `data` under the secret derived for `name`.
+    pub fn mac(&self, name: &str, data: &[u8]) -> [u8; 32] {
+        self.0.master.mac(name, data)
+    }
+
+    /// The key that signs tokens now.
+    pub fn signing(&self) -> Arc<SigningKey> {
+        self.0.signing.current()
+    }
+
+    /// All keys whose signatures are accepted: the current one first, then those rotated out, newest first.
+    pub fn verifying(&self) -> Vec<VerifyingKey> {
+        self.0.signing.verifying()
+    }
+
+    /// Signs with a new key from now on; the public half of the old one is kept. Blocking.
+    pub fn rotate_signing(&self) -> Result<(), KeysError> {
+        self.0.signing.rotate()
+    }
+
+    /// Seals `plaintext` under the person's key (AES-256-GCM) to URL-safe text. `aad` is authenticated and not stored:
+    /// the same must be given to open it (the name of the field, say). Blocking when the person is new: the key is
+    /// durable before this returns. Errors: `Erased`, `Full`, and trouble with the store.
+    pub fn seal(&self, person: Uuid, plaintext: &[u8], aad: &[u8]) -> Result<String, KeysError> {
+        let key = self.0.persons.key_or_new(person)?;
+        Ok(URL_SAFE_NO_PAD.encode(key.seal(plaintext, &bound(person, aad))))
+    }
+
+    /// Opens what [`Keys::seal`] made for the same person and `aad`. `Erased` also when there never was a key: it
+    /// cannot be read either way. Blocking when the key is not in memory.
+    pub fn open_sealed(&self, person: Uuid, sealed: &str, aad: &[u8]) -> Result<Vec<u8>, KeysError> {
+        let key = self.0.persons.key(person)?;
+        let sealed = URL_SAFE_NO_PAD.decode(sealed).map_err(|_| KeysError::Damaged)?;
+        key.open(&sealed, &bound(person, aad)).ok_or(KeysError::Damaged)
+    }
+
+    /// Destroys the person's key for ever; durable on return, and quiet when done before. A later seal is refused
+    /// instead of making a new key. Blocking.
+    pub fn erase(&self, person: Uuid) -> Result<(), KeysError> {
+        self.0.persons.erase(person)
+    }
+
+    /// Whether [`Keys::erase`] was called for the person. Blocking.
+    pub fn is_erased(&self, person: Uuid) -> Result<bool, KeysError> {
+        self.0.persons.is_erased(person)
+    }
+}
+
+/// 256 random bits as 43 URL-safe characters, for refresh tokens, links and the like.
+pub fn secret_token() -> String {
+    URL_SAFE_NO_PAD.encode(sealing::random::<32>())
+}
+
+/// What is stored of a [`secret_token`]: SHA-256 as URL-safe text. Only for random tokens, never for passwords.
+pub fn hash_token(token: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, token.as_bytes()))
+}
+
+/// A text moved from one person to another must not open, even under the same key.
+fn bound(person: Uuid, aad: &[u8]) -> Vec<u8> {
+    [person.as_bytes(), aad].concat()
+}
+
+#[cfg(test)]
+mod tests;

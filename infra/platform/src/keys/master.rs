@@ -1,0 +1,69 @@
+//! The master key: 32 random bytes in one file, from which secrets are derived and by which keys are wrapped.
+use std::path::Path;
+
+use aws_lc_rs::hkdf::{HKDF_SHA256, Prk, Salt};
+use aws_lc_rs::hmac;
+
+use super::sealing::{self, KEY_LEN, SealingKey};
+use super::{KeysError, files};
+
+const FILE: &str = "master.key";
+/// Whatever exists next to a missing master key was wrapped by it.
+const WRAPPED: [&str; 2] = ["persons.db", "signing"];
+
+pub(super) struct Master {
+    derivation: Prk,
+    wrapping: SealingKey,
+}
+
+impl Master {
+    pub fn open(dir: &Path) -> Result<Self, KeysError> {
+        let path = dir.join(FILE);
+        if files::read(&path)?.is_none() {
+            // A new one would make every sealed text unreadable for ever, so that is not done silently.
+            if WRAPPED.iter().any(|name| dir.join(name).exists()) {
+                return Err(KeysError::MasterMissing(path));
+            }
+            files::create(&path, &sealing::random::<KEY_LEN>())?;
+        }
+        files::private_file(&path)?;
+        let key = files::read(&path)?.and_then(|bytes| <[u8; KEY_LEN]>::try_from(bytes).ok());
+        Ok(Self::new(&key.ok_or(KeysError::BadFile(path))?))
+    }
+
+    fn new(key: &[u8; KEY_LEN]) -> Self {
+        let derivation = Salt::new(HKDF_SHA256, b"spool keys 1").extract(key);
+        let wrapping = SealingKey::new(&expand(&derivation, "wrap"));
+        Self { derivation, wrapping }
+    }
+
+    pub fn derive(&self, name: &str) -> [u8; 32] {
+        expand(&self.derivation, &format!("name {name}"))
+    }
+
+    pub fn mac(&self, name: &str, data: &[u8]) -> [u8; 32] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.derive(name));
+        hmac::sign(&key, data)
+            .as_ref()
+            .try_into()
+            .expect("the tag of SHA-256 has 32 bytes")
+    }
+
+    /// Encrypts another key for storage; `purpose` binds it to its place.
+    pub fn wrap(&self, key: &[u8], purpose: &[u8]) -> Vec<u8> {
+        self.wrapping.seal(key, purpose)
+    }
+
+    pub fn unwrap(&self, wrapped: &[u8], purpose: &[u8]) -> Option<Vec<u8>> {
+        self.wrapping.open(wrapped, purpose)
+    }
+}
+
+fn expand(derivation: &Prk, info: &str) -> [u8; 32] {
+    let mut secret = [0; 32];
+    derivation
+        .expand(&[info.as_bytes()], HKDF_SHA256)
+        .and_then(|output| output.fill(&mut secret))
+        .expect("32 bytes are the length of this algorithm's output");
+    secret
+}
