@@ -1,0 +1,34 @@
+// Signing in.
+import { login as signIn } from "../api/accounts.ts";
+import { Problem } from "../api/problem.ts";
+import { el } from "../dom.ts";
+import { field, form } from "../parts/form.ts";
+import { go, nextAddress, type View, type Visit } from "../router.ts";
+
+export function login({ query }: Visit): View {
+  const email = field({ name: "email", label: "E-mail", type: "email", autocomplete: "username", required: true });
+  const password = field({ name: "password", label: "Password", type: "password", autocomplete: "current-password", required: true });
+  const entry = form({
+    testid: "login-form",
+    fields: [email, password],
+    submit: "Sign in",
+    busy: "Signing in…",
+    send: async () => {
+      await signIn(email.input.value.trim(), password.input.value);
+      go(nextAddress(query), { replace: true });
+    },
+    explain: (problem) =>
+      problem.status === 401 ? new Problem(401, "Not signed in", "E-mail and password do not belong together. Check both and try again.") : problem,
+  });
+  const next = query.get("next");
+  const register = next ? `/register?next=${encodeURIComponent(next)}` : "/register";
+  const element = el(
+    "div",
+    { class: "page page-narrow" },
+    el("h1", { class: "page-title" }, "Sign in"),
+    next ? el("p", { class: "lead" }, "Sign in to go on.") : null,
+    entry,
+    el("p", { class: "aside" }, "New here? ", el("a", { href: register }, "Create an account")),
+  );
+  return { title: "Sign in", element };
+}
