@@ -21,15 +21,30 @@ pub struct Timestamp(i64);
 #[serde(transparent)]
 pub struct Millis(pub i64);
 
+/// A text that is no time, shortened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a time in RFC 3339, UTC: {0:?}")]
 pub struct NotATime(String);
 
 impl Timestamp {
+    /// The first moment that can be written: year 0.
+    pub const MIN: Self = Self(days_from_civil(0, 1, 1) * DAY_MS);
+    /// The last moment that can be written: the end of year 9999.
+    pub const MAX: Self = Self(days_from_civil(10_000, 1, 1) * DAY_MS - 1);
+
+    /// The moment `millis` milliseconds after 1970-01-01T00:00:00Z, or the nearest that can be written:
+    /// an event with a time that cannot be read back would make its stream unreadable.
     pub const fn from_millis(millis: i64) -> Self {
-        Self(millis)
+        if millis < Self::MIN.0 {
+            Self::MIN
+        } else if millis > Self::MAX.0 {
+            Self::MAX
+        } else {
+            Self(millis)
+        }
     }
 
+    /// Milliseconds since 1970-01-01T00:00:00Z.
     pub const fn as_millis(self) -> i64 {
         self.0
     }
@@ -49,7 +64,7 @@ impl Timestamp {
 impl Add<Millis> for Timestamp {
     type Output = Self;
     fn add(self, span: Millis) -> Self {
-        Self(self.0.saturating_add(span.0))
+        Self::from_millis(self.0.saturating_add(span.0))
     }
 }
 
@@ -211,11 +226,33 @@ mod tests {
         }
     }
 
+    #[test]
+    fn no_moment_is_beyond_what_can_be_written() {
+        assert_eq!(Timestamp::MIN.to_string(), "0000-01-01T00:00:00.000Z");
+        assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(Timestamp::from_millis(i64::MAX), Timestamp::MAX);
+        assert_eq!(Timestamp::from_millis(i64::MIN), Timestamp::MIN);
+        assert_eq!(Timestamp::default() + Millis(i64::MAX), Timestamp::MAX);
+    }
+
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(millis in 0i64..253_402_300_799_999) {
+        fn what_is_written_is_read_back(start in proptest::num::i64::ANY, span in proptest::num::i64::ANY) {
+            for time in [Timestamp::from_millis(start), Timestamp::from_millis(start) + Millis(span)] {
+                prop_assert_eq!(time.to_string().parse::<Timestamp>(), Ok(time));
+            }
+        }
+
+        #[test]
+        fn every_moment_of_the_common_years_is_read_back(millis in 0i64..253_402_300_799_999) {
             let time = Timestamp::from_millis(millis);
             prop_assert_eq!(time.to_string().parse::<Timestamp>(), Ok(time));
+            prop_assert_eq!(time.as_millis(), millis);
+        }
+
+        #[test]
+        fn any_text_is_a_time_or_refused(text in "\\PC*|[0-9TZ:.-]{10,30}") {
+            let _ = text.parse::<Timestamp>();
         }
     }
 }
