@@ -9,13 +9,16 @@ pub const FILE_NAME_MAX_CHARS: usize = 255;
 
 /// One line: not empty, at most `max` characters, no control characters and nothing that reorders text.
 pub fn check_line(text: &str, max: usize) -> Result<(), Complaint> {
-    if text.trim().is_empty() {
+    if text
+        .chars()
+        .all(|letter| letter.is_whitespace() || is_invisible(letter))
+    {
         return Err("must not be empty".into());
     }
     check_length(text, max)?;
     match text
         .chars()
-        .find(|letter| letter.is_control() || is_reordering(*letter))
+        .find(|letter| letter.is_control() || is_reordering(*letter) || is_line_break(*letter))
     {
         Some(letter) => Err(format!(
             "must not contain control characters (found U+{:04X})",
@@ -44,7 +47,7 @@ pub fn check_lines(text: &str, max: usize) -> Result<(), Complaint> {
 /// A file's name as a label, never a path: one line without separators or markup.
 pub fn check_file_name(name: &str) -> Result<(), Complaint> {
     check_line(name, FILE_NAME_MAX_CHARS)?;
-    if name.contains(['/', '\\']) {
+    if name.contains(['/', '\\']) || name == "." || name == ".." {
         return Err("must be a plain file name, without a path".into());
     }
     if name.contains(['<', '>']) {
@@ -59,6 +62,18 @@ fn check_length(text: &str, max: usize) -> Result<(), Complaint> {
         return Err(format!("must be at most {max} characters long (it has {length})"));
     }
     Ok(())
+}
+
+/// Unicode's own line and paragraph separators, which are not control characters.
+const fn is_line_break(letter: char) -> bool {
+    matches!(letter, '\u{2028}' | '\u{2029}')
+}
+
+/// Letters that leave no trace on the page: a title of nothing else is empty to whoever reads it.
+const fn is_invisible(letter: char) -> bool {
+    matches!(letter,
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{180E}' | '\u{200B}'..='\u{200F}'
+        | '\u{2060}'..='\u{2064}' | '\u{2800}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}')
 }
 
 /// Bidirectional overrides and isolates (Unicode TR 36, "Trojan Source").
@@ -80,6 +95,8 @@ mod tests {
             "-i.mp4",
             "$(touch x).mp4",
             "%03d.mp4",
+            "\u{200F}פרק א.mp4",
+            "...",
         ] {
             assert_eq!(check_file_name(name), Ok(()), "{name}");
         }
@@ -94,6 +111,9 @@ mod tests {
             "a\0b.mp4",
             "a\nb.mp4",
             "",
+            "..",
+            "\u{200B}\u{FEFF}",
+            "a\u{2028}b.mp4",
             "\u{202E}4pm.exe",
         ] {
             assert!(check_file_name(name).is_err(), "{name:?}");
