@@ -172,7 +172,7 @@ impl Active {
             .ok_or(Refusal::SessionOver)?;
         let just_refreshed = session.refreshed_at.is_some_and(|at| now - at <= REFRESH_GRACE);
         if counter == session.counter {
-            let counter = counter + 1;
+            let counter = counter.checked_add(1).ok_or(Refusal::SessionOver)?;
             return Ok(vec![Event::SessionRefreshed(SessionRefreshed {
                 session: id,
                 counter,
@@ -180,7 +180,8 @@ impl Active {
                 expires_at,
             })]);
         }
-        if counter + 1 == session.counter && just_refreshed {
+        let one_before = counter.checked_add(1) == Some(session.counter);
+        if one_before && just_refreshed {
             return Ok(vec![]);
         }
         Ok(vec![Event::SessionEnded(SessionEnded {

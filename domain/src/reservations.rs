@@ -117,7 +117,11 @@ impl Decider for Reservation {
                 }
             },
             Command::Release { account } => match self {
-                _ if held_by(account) => Ok(vec![Event::Released(Released { account: *account })]),
+                Self::Pending { .. } | Self::Lapsed { .. } if held_by(account) => {
+                    Ok(vec![Event::Released(Released { account: *account })])
+                }
+                // A confirmed place belongs to an account that exists. A release that comes this late is
+                // left over from a registration that was given up and then repeated with success.
                 Self::Free | Self::Pending { .. } | Self::Lapsed { .. } | Self::Confirmed { .. } => {
                     Ok(vec![])
                 }
