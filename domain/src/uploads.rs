@@ -3,7 +3,7 @@
 use crate::decider::Decider;
 use crate::ids::{AccountId, VideoId};
 use crate::time::Timestamp;
-use crate::videos::{Described, Source};
+use crate::videos::{self, Described, Source};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,8 @@ pub enum Refusal {
     AlreadyReceived,
     #[error("the file is empty")]
     Empty,
+    #[error(transparent)]
+    Invalid(#[from] videos::Refusal),
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -52,7 +54,13 @@ impl Decider for Upload {
         match command {
             Command::Receive(received) => match self {
                 _ if received.source.bytes == 0 => Err(Refusal::Empty),
-                Self::Awaited => Ok(vec![Event::Received(received.clone())]),
+                Self::Awaited => {
+                    // The video is made from this fact later; what it would refuse is refused here, while
+                    // somebody is there to hear it.
+                    received.description.check()?;
+                    received.source.check()?;
+                    Ok(vec![Event::Received(received.clone())])
+                }
                 Self::Received { source } if *source == received.source => Ok(vec![]),
                 Self::Received { .. } => Err(Refusal::AlreadyReceived),
             },

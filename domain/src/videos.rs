@@ -108,6 +108,16 @@ impl Described {
     }
 }
 
+impl Source {
+    /// Whether a video may come from such a file.
+    pub fn check(&self) -> Result<(), Refusal> {
+        check_file_name(&self.file_name).map_err(|complaint| Refusal::Invalid {
+            field: "file name",
+            complaint,
+        })
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Video {
     #[default]
@@ -153,10 +163,7 @@ impl Decider for Video {
                 Self::Nothing,
             ) => {
                 description.check()?;
-                check_file_name(&source.file_name).map_err(|complaint| Refusal::Invalid {
-                    field: "file name",
-                    complaint,
-                })?;
+                source.check()?;
                 let created = Created {
                     owner: *owner,
                     description: description.clone(),
