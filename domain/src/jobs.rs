@@ -3,438 +3,238 @@
 //! A worker holds a job by a lease and is known by its attempt's number. Whatever it says about an
 //! attempt that is no longer the job's is refused, so a dead or doubled worker can publish nothing.
 
+mod attempt;
+mod events;
+
+pub use events::*;
+
 use crate::actors::Actor;
 use crate::decider::Decider;
-use crate::ids::{AccountId, VideoId};
 use crate::media::{Film, Rendition, Segment};
+use crate::text::Complaint;
 use crate::time::{Millis, Timestamp};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// An attempt that failed for a passing reason is followed by another after this, doubled each time.
-const RETRY_AFTER: Millis = Millis(2_000);
-
+/// What may be asked of a job.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
+    /// There shall be such a job. Quiet when there is one already.
     Request(Requested),
-    /// `worker` takes the job. A worker that comes back after a crash takes its own job again at once.
+    /// `worker` takes the job. A worker that comes back after a crash takes its own job again at once,
+    /// unless the job has no attempt left: then it waits for the end of the lease and is given up.
     Claim {
+        /// The worker's own name; the same after a restart, and not shared by two that run at once.
         worker: String,
+        /// How long it may be silent; at most an hour counts.
         lease: Millis,
     },
+    /// The attempt is alive and wants the job for another `lease` from now.
     Renew {
+        /// The asking attempt.
         attempt: u32,
+        /// How long it may be silent; at most an hour counts.
         lease: Millis,
     },
-    /// Something the attempt found out or made.
+    /// Something the attempt found out or made. All of the facts are taken or none; what is known
+    /// already is passed over.
     Report {
+        /// The reporting attempt.
         attempt: u32,
+        /// Renews the lease when less than half of this is left of it.
         lease: Millis,
+        /// In the order they happened.
         facts: Vec<Fact>,
     },
+    /// The attempt has made everything. Quiet when this attempt has said so before.
     Complete {
+        /// The attempt that is done.
         attempt: u32,
+        /// As measured.
         duration_ms: u64,
+        /// Sentences for the person who uploaded.
         warnings: Vec<String>,
     },
+    /// The attempt cannot go on. A passing failure is followed by another attempt while there are some left.
     Fail {
+        /// The attempt that failed.
         attempt: u32,
+        /// Why.
         failure: Failure,
     },
+    /// Stops the job. Quiet when it is cancelled already.
     Cancel {
+        /// Who asks: the owner, an administrator or the system.
         by: Actor,
     },
-    /// Starts a finished, failed or cancelled job again.
+    /// Starts a failed or cancelled job again, keeping what was published. Quiet when it waits for a worker.
     Restart {
+        /// Who asks: the owner, an administrator or the system.
         by: Actor,
     },
-    /// The timer: a lease has run out, or a pause is over.
+    /// The timer: a lease may have run out.
     Wake,
 }
 
 /// What a worker may report while it works.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fact {
+    /// The film was measured.
     Probed(Film),
+    /// The rendition's init segment is stored under the attempt's prefix.
     RenditionStarted(Rendition),
+    /// The segments are stored under the attempt's prefix.
     SegmentsPublished {
+        /// The name of a rendition that was announced and is not finished.
         rendition: String,
+        /// Must be the number of segments published before.
         from: u32,
+        /// In order. None at all is no news.
         segments: Vec<Segment>,
     },
+    /// The rendition has all its segments.
     RenditionFinished {
+        /// The name of a rendition that was announced.
         rendition: String,
     },
+    /// The picture is stored.
     ThumbnailMade {
+        /// Where.
         blob: String,
     },
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    Requested(Requested),
-    Claimed(Claimed),
-    LeaseRenewed(LeaseRenewed),
-    Probed(Probed),
-    RenditionStarted(RenditionStarted),
-    SegmentsPublished(SegmentsPublished),
-    RenditionFinished(RenditionFinished),
-    ThumbnailMade(ThumbnailMade),
-    Completed(Completed),
-    AttemptEnded(AttemptEnded),
-    Failed(Failed),
-    Cancelled(Cancelled),
-    Restarted(Restarted),
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Requested {
-    pub video: VideoId,
-    pub owner: AccountId,
-    /// The blob to read.
-    pub blob: String,
-    /// The container it was recognised as at upload.
-    pub container: String,
-    pub attempts_max: u32,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Claimed {
-    pub attempt: u32,
-    pub worker: String,
-    pub until: Timestamp,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct LeaseRenewed {
-    pub attempt: u32,
-    pub until: Timestamp,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Probed {
-    pub attempt: u32,
-    pub film: Film,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct RenditionStarted {
-    pub attempt: u32,
-    pub rendition: Rendition,
-}
-
-/// Segments `from..from + segments.len()` of the rendition can be fetched, under the attempt's prefix.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct SegmentsPublished {
-    pub attempt: u32,
-    pub rendition: String,
-    pub from: u32,
-    pub segments: Vec<Segment>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct RenditionFinished {
-    pub attempt: u32,
-    pub rendition: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ThumbnailMade {
-    pub attempt: u32,
-    pub blob: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Completed {
-    pub attempt: u32,
-    /// As measured, which may be less than the file claimed.
-    pub duration_ms: u64,
-    pub warnings: Vec<String>,
-}
-
-/// The attempt is over and the job waits for another.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct AttemptEnded {
-    pub attempt: u32,
-    pub failure: Failure,
-    pub again_at: Timestamp,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Failed {
-    pub attempt: u32,
-    pub failure: Failure,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Cancelled {
-    pub by: Actor,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Restarted {
-    pub by: Actor,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Failure {
-    /// A stable word, for programs: `no_video`, `lease_expired`, …
-    pub code: String,
-    /// A sentence for the person who uploaded.
-    pub sentence: String,
-    /// Whether another attempt may fare better.
-    pub passing: bool,
-}
-
+/// Why a command was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// Nobody has requested it.
     #[error("there is no such job")]
     NoSuchJob,
+    /// The actor may not decide about it.
     #[error("only the owner or an administrator may do this")]
     NotOwner,
+    /// It cannot be claimed now: somebody holds it, or a pause after a failure is not over.
     #[error("another worker has the job")]
     Leased,
+    /// The attempt speaks too late: its lease was given to another, or the job is over.
     #[error("this attempt no longer has the job")]
     Fenced,
+    /// The job has ended, in the way the word says.
     #[error("the job is already {0}")]
     Over(&'static str),
+    /// It cannot be started again while a worker has it.
     #[error("the job is still running")]
     Running,
+    /// Segments come in order, without gaps and without repeats.
     #[error("segment {from} of {rendition} does not follow the {published} published")]
     Gap {
+        /// The rendition's name.
         rendition: String,
+        /// The number that was offered.
         from: u32,
+        /// The number that would have followed.
         published: u32,
+    },
+    /// A rendition must be announced before anything else is said about it.
+    #[error("rendition {rendition} has not been announced")]
+    NotAnnounced {
+        /// The name that was used.
+        rendition: String,
+    },
+    /// A finished rendition takes no more segments.
+    #[error("rendition {rendition} is already finished")]
+    RenditionOver {
+        /// The rendition's name.
+        rendition: String,
+    },
+    /// A job is not complete while a rendition that the attempt announced is half there.
+    #[error("rendition {rendition} is not finished")]
+    Unfinished {
+        /// The rendition's name.
+        rendition: String,
+    },
+    /// A job is not complete without anything to watch.
+    #[error("no rendition with a picture is finished")]
+    NothingToPlay,
+    /// A report says something that cannot be.
+    #[error("the {field} {complaint}")]
+    Invalid {
+        /// What is wrong, as the subject of the sentence.
+        field: &'static str,
+        /// Its rest.
+        complaint: Complaint,
     },
 }
 
+/// What is known of a job.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Job {
+    /// It was not requested.
     #[default]
     Nothing,
+    /// It was requested.
     Known(Box<Known>),
 }
 
+/// A job that was requested.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Known {
+    /// What is to be done.
     pub requested: Requested,
+    /// Who has it now, or how it ended.
     pub stage: Stage,
     /// Attempts begun so far; the number of the last one.
     pub attempts: u32,
-    /// Attempts begun since the job was last started by a person.
+    /// Attempts begun since a person last started the job or an attempt last published something; the
+    /// attempt that published counts. So long films survive many restarts of workers, and a film that
+    /// kills its worker without getting any further is given up.
     pub tries: u32,
+    /// The film as measured.
     pub film: Option<Film>,
+    /// By name.
     pub renditions: BTreeMap<String, Progress>,
+    /// The blob of the picture.
     pub thumbnail: Option<String>,
 }
 
 /// How far a rendition has come.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
+    /// What it is.
     pub rendition: Rendition,
     /// The attempt that last announced it.
     pub attempt: u32,
+    /// How many are published; the number of the next one.
     pub segments: u32,
+    /// How long they play.
     pub published_ms: u64,
+    /// Whether it has all its segments.
     pub finished: bool,
 }
 
+/// Who has a job, or how it ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Stage {
-    /// May be claimed from then on.
+    /// Nobody has it.
     Waiting {
+        /// May be claimed from then on.
         from: Timestamp,
     },
+    /// A worker has it.
     Leased {
+        /// The attempt's number.
         attempt: u32,
+        /// The worker's name.
         worker: String,
+        /// When the lease ends.
         until: Timestamp,
     },
+    /// Everything is made.
     Completed,
+    /// Given up.
     Failed,
+    /// Stopped by a person.
     Cancelled,
-}
-
-impl Known {
-    /// The word for a stage that work has ended in.
-    fn over(&self) -> Option<&'static str> {
-        match self.stage {
-            Stage::Completed => Some("completed"),
-            Stage::Failed => Some("failed"),
-            Stage::Cancelled => Some("cancelled"),
-            Stage::Waiting { .. } | Stage::Leased { .. } => None,
-        }
-    }
-
-    /// When the lease ends, if `attempt` is the one that holds it.
-    fn held_until(&self, attempt: u32) -> Result<Timestamp, Refusal> {
-        match &self.stage {
-            Stage::Leased {
-                attempt: holder,
-                until,
-                ..
-            } if *holder == attempt => Ok(*until),
-            Stage::Cancelled => Err(Refusal::Over("cancelled")),
-            Stage::Waiting { .. } | Stage::Leased { .. } | Stage::Completed | Stage::Failed => {
-                Err(Refusal::Fenced)
-            }
-        }
-    }
-
-    fn allow(&self, by: &Actor) -> Result<(), Refusal> {
-        if by.may_act_for(self.requested.owner) {
-            Ok(())
-        } else {
-            Err(Refusal::NotOwner)
-        }
-    }
-
-    fn claim(&self, worker: &str, lease: Millis, now: Timestamp) -> Result<Vec<Event>, Refusal> {
-        match &self.stage {
-            Stage::Waiting { from } if *from > now => Err(Refusal::Leased),
-            Stage::Leased {
-                worker: holder,
-                until,
-                ..
-            } if holder != worker && *until > now => Err(Refusal::Leased),
-            Stage::Waiting { .. } | Stage::Leased { .. } => {
-                let (attempt, worker) = (self.attempts + 1, worker.to_owned());
-                Ok(vec![Event::Claimed(Claimed {
-                    attempt,
-                    worker,
-                    until: now + lease,
-                })])
-            }
-            Stage::Completed | Stage::Failed | Stage::Cancelled => {
-                Err(Refusal::Over(self.over().unwrap_or_default()))
-            }
-        }
-    }
-
-    fn end_attempt(&self, attempt: u32, failure: Failure, now: Timestamp) -> Event {
-        if !failure.passing || self.tries >= self.requested.attempts_max {
-            return Event::Failed(Failed { attempt, failure });
-        }
-        let pause = Millis(RETRY_AFTER.0 << self.tries.saturating_sub(1).min(8));
-        Event::AttemptEnded(AttemptEnded {
-            attempt,
-            failure,
-            again_at: now + pause,
-        })
-    }
-
-    fn report(&self, attempt: u32, fact: &Fact) -> Result<Option<Event>, Refusal> {
-        Ok(match fact {
-            Fact::Probed(film) if self.film.as_ref() == Some(film) => None,
-            Fact::Probed(film) => Some(Event::Probed(Probed {
-                attempt,
-                film: film.clone(),
-            })),
-            Fact::RenditionStarted(rendition) => Some(Event::RenditionStarted(RenditionStarted {
-                attempt,
-                rendition: rendition.clone(),
-            })),
-            Fact::SegmentsPublished {
-                rendition,
-                from,
-                segments,
-            } => {
-                let published = self
-                    .renditions
-                    .get(rendition)
-                    .map_or(0, |progress| progress.segments);
-                if *from != published {
-                    return Err(Refusal::Gap {
-                        rendition: rendition.clone(),
-                        from: *from,
-                        published,
-                    });
-                }
-                let (rendition, segments) = (rendition.clone(), segments.clone());
-                Some(Event::SegmentsPublished(SegmentsPublished {
-                    attempt,
-                    rendition,
-                    from: *from,
-                    segments,
-                }))
-            }
-            Fact::RenditionFinished { rendition } => {
-                let finished = self
-                    .renditions
-                    .get(rendition)
-                    .is_some_and(|progress| progress.finished);
-                let news = RenditionFinished {
-                    attempt,
-                    rendition: rendition.clone(),
-                };
-                (!finished).then_some(Event::RenditionFinished(news))
-            }
-            Fact::ThumbnailMade { blob } => Some(Event::ThumbnailMade(ThumbnailMade {
-                attempt,
-                blob: blob.clone(),
-            })),
-        })
-    }
-
-    fn apply(&mut self, event: &Event) {
-        match event {
-            Event::Requested(_) => {}
-            Event::Claimed(claimed) => {
-                self.attempts = claimed.attempt;
-                self.tries += 1;
-                self.stage = Stage::Leased {
-                    attempt: claimed.attempt,
-                    worker: claimed.worker.clone(),
-                    until: claimed.until,
-                };
-            }
-            Event::LeaseRenewed(renewed) => {
-                if let Stage::Leased { until, .. } = &mut self.stage {
-                    *until = renewed.until;
-                }
-            }
-            Event::Probed(probed) => self.film = Some(probed.film.clone()),
-            Event::RenditionStarted(started) => {
-                let before = self.renditions.remove(&started.rendition.name);
-                let progress = Progress {
-                    rendition: started.rendition.clone(),
-                    attempt: started.attempt,
-                    segments: before.as_ref().map_or(0, |before| before.segments),
-                    published_ms: before.as_ref().map_or(0, |before| before.published_ms),
-                    finished: before.is_some_and(|before| before.finished),
-                };
-                self.renditions.insert(started.rendition.name.clone(), progress);
-            }
-            Event::SegmentsPublished(published) => {
-                if let Some(progress) = self.renditions.get_mut(&published.rendition) {
-                    let count = u32::try_from(published.segments.len()).unwrap_or(u32::MAX);
-                    progress.segments = published.from.saturating_add(count);
-                    progress.published_ms += published
-                        .segments
-                        .iter()
-                        .map(|segment| u64::from(segment.duration_ms))
-                        .sum::<u64>();
-                }
-            }
-            Event::RenditionFinished(finished) => {
-                if let Some(progress) = self.renditions.get_mut(&finished.rendition) {
-                    progress.finished = true;
-                }
-            }
-            Event::ThumbnailMade(made) => self.thumbnail = Some(made.blob.clone()),
-            Event::Completed(_) => self.stage = Stage::Completed,
-            Event::AttemptEnded(ended) => self.stage = Stage::Waiting { from: ended.again_at },
-            Event::Failed(_) => self.stage = Stage::Failed,
-            Event::Cancelled(_) => self.stage = Stage::Cancelled,
-            Event::Restarted(_) => {
-                self.stage = Stage::Waiting {
-                    from: Timestamp::default(),
-                };
-                self.tries = 0;
-            }
-        }
-    }
 }
 
 impl Decider for Job {
@@ -459,13 +259,7 @@ impl Decider for Job {
         match command {
             Command::Request(_) => Ok(vec![]),
             Command::Claim { worker, lease } => job.claim(worker, *lease, now),
-            Command::Renew { attempt, lease } => {
-                job.held_until(*attempt)?;
-                Ok(vec![Event::LeaseRenewed(LeaseRenewed {
-                    attempt: *attempt,
-                    until: now + *lease,
-                })])
-            }
+            Command::Renew { attempt, lease } => job.renew(*attempt, *lease, now),
             Command::Report {
                 attempt,
                 lease,
@@ -475,18 +269,7 @@ impl Decider for Job {
                 attempt,
                 duration_ms,
                 warnings,
-            } => {
-                if matches!(job.stage, Stage::Completed) && job.attempts == *attempt {
-                    return Ok(vec![]);
-                }
-                job.held_until(*attempt)?;
-                let completed = Completed {
-                    attempt: *attempt,
-                    duration_ms: *duration_ms,
-                    warnings: warnings.clone(),
-                };
-                Ok(vec![Event::Completed(completed)])
-            }
+            } => job.complete(*attempt, *duration_ms, warnings),
             Command::Fail { attempt, failure } => {
                 job.held_until(*attempt)?;
                 Ok(vec![job.end_attempt(*attempt, failure.clone(), now)])
@@ -559,30 +342,63 @@ impl Decider for Job {
 }
 
 impl Known {
-    /// Facts are news one after the other: the second may follow from the first.
-    fn report_all(
-        &self,
-        attempt: u32,
-        lease: Millis,
-        facts: &[Fact],
-        now: Timestamp,
-    ) -> Result<Vec<Event>, Refusal> {
-        let until = self.held_until(attempt)?;
-        let mut after = self.clone();
-        let mut events = vec![];
-        for fact in facts {
-            if let Some(event) = after.report(attempt, fact)? {
-                after.apply(&event);
-                events.push(event);
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Requested(_) => {}
+            Event::Claimed(claimed) => {
+                self.attempts = claimed.attempt;
+                self.tries = self.tries.saturating_add(1);
+                self.stage = Stage::Leased {
+                    attempt: claimed.attempt,
+                    worker: claimed.worker.clone(),
+                    until: claimed.until,
+                };
+            }
+            Event::LeaseRenewed(renewed) => {
+                if let Stage::Leased { until, .. } = &mut self.stage {
+                    *until = renewed.until;
+                }
+            }
+            Event::Probed(probed) => self.film = Some(probed.film.clone()),
+            Event::RenditionStarted(started) => {
+                let before = self.renditions.remove(&started.rendition.name);
+                let progress = Progress {
+                    rendition: started.rendition.clone(),
+                    attempt: started.attempt,
+                    segments: before.as_ref().map_or(0, |before| before.segments),
+                    published_ms: before.as_ref().map_or(0, |before| before.published_ms),
+                    finished: before.is_some_and(|before| before.finished),
+                };
+                self.renditions.insert(started.rendition.name.clone(), progress);
+            }
+            Event::SegmentsPublished(published) => {
+                if let Some(progress) = self.renditions.get_mut(&published.rendition) {
+                    let count = u32::try_from(published.segments.len()).unwrap_or(u32::MAX);
+                    progress.segments = published.from.saturating_add(count);
+                    progress.published_ms = published
+                        .segments
+                        .iter()
+                        .map(|segment| u64::from(segment.duration_ms))
+                        .fold(progress.published_ms, u64::saturating_add);
+                }
+                self.tries = self.tries.min(1);
+            }
+            Event::RenditionFinished(finished) => {
+                if let Some(progress) = self.renditions.get_mut(&finished.rendition) {
+                    progress.finished = true;
+                }
+            }
+            Event::ThumbnailMade(made) => self.thumbnail = Some(made.blob.clone()),
+            Event::Completed(_) => self.stage = Stage::Completed,
+            Event::AttemptEnded(ended) => self.stage = Stage::Waiting { from: ended.again_at },
+            Event::Failed(_) => self.stage = Stage::Failed,
+            Event::Cancelled(_) => self.stage = Stage::Cancelled,
+            Event::Restarted(_) => {
+                self.stage = Stage::Waiting {
+                    from: Timestamp::default(),
+                };
+                self.tries = 0;
             }
         }
-        // Reporting proves life; half a lease left is the time to say so, which keeps the log small.
-        if (until - now).0 * 2 < lease.0 {
-            events.push(Event::LeaseRenewed(LeaseRenewed {
-                attempt,
-                until: now + lease,
-            }));
-        }
-        Ok(events)
     }
 }
