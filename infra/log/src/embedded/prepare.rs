@@ -1,0 +1,169 @@
+//! The background thread that makes the next segment ahead of its use, and the index of a closed one.
+
+use std::fs::File;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+
+use super::directory::Metadata;
+use super::recover;
+use super::segment::{self, Segment};
+use crate::{Config, Operation};
+
+/// Lives in the writer, which asks for segments; stops when it is dropped.
+pub struct Preparer {
+    jobs: Option<Sender<Job>>,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+enum Job {
+    Make(u64),
+    Index(Arc<Segment>),
+}
+
+struct Shared {
+    config: Config,
+    metadata: Metadata,
+    spare: Mutex<Spare>,
+    changed: Condvar,
+    stopping: AtomicBool,
+}
+
+/// The segment after the last one.
+enum Spare {
+    Asked,
+    Ready(File),
+    Failed(io::Error),
+    Taken,
+}
+
+impl Preparer {
+    pub fn start(config: Config, metadata: Metadata, spare: Option<File>, next: u64) -> io::Result<Self> {
+        let (jobs, inbox) = mpsc::channel();
+        let spare = spare.map_or(Spare::Taken, Spare::Ready);
+        let asked = matches!(spare, Spare::Taken);
+        let shared = Arc::new(Shared {
+            config,
+            metadata,
+            spare: Mutex::new(spare),
+            changed: Condvar::new(),
+            stopping: AtomicBool::new(false),
+        });
+        let worker = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("spool-log-prepare".into())
+            .spawn(move || {
+                for job in inbox {
+                    worker.run(job);
+                }
+            })?;
+        let preparer = Self {
+            jobs: Some(jobs),
+            shared,
+            thread: Some(thread),
+        };
+        if asked {
+            preparer.ask(next);
+        }
+        Ok(preparer)
+    }
+
+    /// Starts making a segment.
+    pub fn ask(&self, sequence: u64) {
+        *self.shared.lock() = Spare::Asked;
+        self.send(Job::Make(sequence));
+    }
+
+    /// Writes the index of a closed segment when there is time.
+    pub fn index(&self, segment: Arc<Segment>) {
+        self.send(Job::Index(segment));
+    }
+
+    /// Takes the next segment, waiting for it if it is being made. What failed some time ago is tried once more,
+    /// because there may be room by now.
+    pub fn take(&self, sequence: u64) -> io::Result<File> {
+        let failed_before = matches!(*self.shared.lock(), Spare::Failed(_) | Spare::Taken);
+        if failed_before {
+            self.ask(sequence);
+        }
+        let mut spare = self.shared.lock();
+        loop {
+            match std::mem::replace(&mut *spare, Spare::Taken) {
+                Spare::Asked => *spare = Spare::Asked,
+                Spare::Ready(file) => return Ok(file),
+                Spare::Failed(error) => return Err(error),
+                Spare::Taken => unreachable!("only the writer takes segments, and it has asked for one"),
+            }
+            spare = self.shared.changed.wait(spare).expect(UNPOISONED);
+        }
+    }
+
+    fn send(&self, job: Job) {
+        let jobs = self
+            .jobs
+            .as_ref()
+            .expect("the sender goes only when the preparer is dropped");
+        jobs.send(job)
+            .expect("the thread runs as long as there is a sender, and does not panic");
+    }
+}
+
+impl Drop for Preparer {
+    fn drop(&mut self) {
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic there was printed already; closing goes on.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn run(&self, job: Job) {
+        match job {
+            Job::Make(sequence) => {
+                let made = self.make(sequence);
+                *self.lock() = made.map_or_else(Spare::Failed, Spare::Ready);
+                self.changed.notify_all();
+            }
+            Job::Index(_) if self.stopping.load(Ordering::Relaxed) => {}
+            Job::Index(segment) => {
+                let index = segment
+                    .index
+                    .read()
+                    .expect("nothing panics while it holds an index")
+                    .clone();
+                recover::write_index(&self.config.dir, &segment.header, &index);
+            }
+        }
+    }
+
+    fn make(&self, sequence: u64) -> io::Result<File> {
+        let header = recover::header(&self.config, &self.metadata, sequence);
+        let made = segment::make(&self.config.dir, &header, &|| {
+            if self.stopping.load(Ordering::Relaxed) {
+                return Err(io::Error::new(
+                    io::ErrorKind::Interrupted,
+                    "the log is being closed",
+                ));
+            }
+            self.config.before(Operation::Prepare)
+        });
+        if let Err(error) = &made
+            && segment::is_full(error)
+        {
+            tracing::warn!(sequence, %error, "no room for the next segment; it is tried again when it is needed");
+        }
+        made
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Spare> {
+        self.spare.lock().expect(UNPOISONED)
+    }
+}
+
+const UNPOISONED: &str = "nothing panics while it holds the spare segment";

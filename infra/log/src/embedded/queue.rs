@@ -1,0 +1,189 @@
+//! Where appends wait for the writer, in the order they were made.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use crate::AppendError;
+
+pub struct Queue {
+    state: Mutex<State>,
+    arrived: Condvar,
+}
+
+struct State {
+    waiting: Vec<Pending>,
+    /// The next offset of each partition, counting what waits and what is being written.
+    next: Vec<u64>,
+    phase: Phase,
+    /// How many must wait before the writer is woken; 0 while it is awake.
+    wake_at: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// What was queued is still written.
+    Closing,
+    Stopped,
+}
+
+/// An append whose place in the log is fixed.
+pub struct Pending {
+    pub partition: u16,
+    pub first: u64,
+    pub commits: Vec<Bytes>,
+    /// In the log, with headers.
+    pub bytes: usize,
+    pub answer: oneshot::Sender<Result<u64, AppendError>>,
+}
+
+/// How long the writer waits for what.
+pub struct Patience {
+    /// So many appends are expected soon: the callers who were just answered, and those who wait already.
+    pub expected: usize,
+    /// How long to wait for all of them.
+    pub window: Duration,
+    /// How long to wait for the first.
+    pub idle: Option<Duration>,
+}
+
+/// Why the writer got to run.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Wake {
+    Work,
+    Idle,
+    Closing,
+}
+
+impl Queue {
+    pub fn new(heads: Vec<u64>) -> Self {
+        let state = State {
+            waiting: Vec::new(),
+            next: heads,
+            phase: Phase::Open,
+            wake_at: 0,
+        };
+        Self {
+            state: Mutex::new(state),
+            arrived: Condvar::new(),
+        }
+    }
+
+    /// Queues an append if it is next in its partition.
+    pub fn push(
+        &self,
+        partition: u16,
+        expected: u64,
+        commits: Vec<Bytes>,
+        bytes: usize,
+    ) -> Result<oneshot::Receiver<Result<u64, AppendError>>, AppendError> {
+        let (answer, receiver) = oneshot::channel();
+        let mut state = self.lock();
+        if state.phase != Phase::Open {
+            return Err(AppendError::Stopped);
+        }
+        let actual = state.next[usize::from(partition)];
+        if actual != expected {
+            return Err(AppendError::Conflict { expected, actual });
+        }
+        state.next[usize::from(partition)] += commits.len() as u64;
+        state.waiting.push(Pending {
+            partition,
+            first: expected,
+            commits,
+            bytes,
+            answer,
+        });
+        let wake = state.wake_at != 0 && state.waiting.len() >= state.wake_at;
+        if wake {
+            state.wake_at = 0;
+        }
+        drop(state);
+        if wake {
+            self.arrived.notify_one();
+        }
+        Ok(receiver)
+    }
+
+    /// Blocks the writer until there is something to do, and takes everything that waits. What the disk costs is the
+    /// sync, so it pays to wait a moment for callers who were just answered and are about to append again.
+    pub fn gather(&self, backlog: &mut VecDeque<Pending>, patience: &Patience) -> Wake {
+        let mut state = self.lock();
+        if state.waiting.len() < patience.expected && patience.expected > 1 {
+            state = self.sleep(state, patience.expected, Some(patience.window));
+        }
+        if state.waiting.is_empty() {
+            state = self.sleep(state, 1, patience.idle);
+        }
+        if !state.waiting.is_empty() {
+            backlog.extend(state.waiting.drain(..));
+            return Wake::Work;
+        }
+        match state.phase {
+            Phase::Open => Wake::Idle,
+            Phase::Closing | Phase::Stopped => Wake::Closing,
+        }
+    }
+
+    pub fn waiting(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
+    /// Takes what waits, which builds on something that failed, and starts over from `heads`.
+    pub fn reset(&self, heads: Vec<u64>, failed: &mut VecDeque<Pending>) {
+        let mut state = self.lock();
+        failed.extend(state.waiting.drain(..));
+        state.next = heads;
+    }
+
+    /// Takes nothing more; what is queued is still written.
+    pub fn close(&self) {
+        self.end(Phase::Closing);
+    }
+
+    /// Takes nothing more; what is queued will never be written.
+    pub fn stop(&self) {
+        self.end(Phase::Stopped);
+    }
+
+    fn end(&self, phase: Phase) {
+        let mut state = self.lock();
+        if state.phase != Phase::Stopped {
+            state.phase = phase;
+        }
+        state.wake_at = 0;
+        drop(state);
+        self.arrived.notify_one();
+    }
+
+    /// Sleeps until `count` appends wait, the time is up, or the queue is closed.
+    fn sleep<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        count: usize,
+        limit: Option<Duration>,
+    ) -> MutexGuard<'a, State> {
+        let deadline = limit.map(|limit| Instant::now() + limit);
+        state.wake_at = count;
+        while state.waiting.len() < count && state.phase == Phase::Open {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            state = match left {
+                Some(Duration::ZERO) => break,
+                Some(left) => self.arrived.wait_timeout(state, left).expect(UNPOISONED).0,
+                None => self.arrived.wait(state).expect(UNPOISONED),
+            };
+        }
+        state.wake_at = 0;
+        state
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect(UNPOISONED)
+    }
+}
+
+const UNPOISONED: &str = "nothing panics while it holds the queue";

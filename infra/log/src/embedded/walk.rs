@@ -1,0 +1,243 @@
+//! Walks over the batches of one segment in large reads, and over the records of a batch, checking every checksum.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use bytes::{Bytes, BytesMut};
+
+use super::format::{BATCH_HEADER_BYTES, BatchHeader, Kind, RECORD_HEADER_BYTES, RecordHeader, record_bytes};
+
+/// Large enough to read at the disk's speed, small enough to stay in the processor's cache until it is parsed.
+const CHUNK_BYTES: usize = 1 << 20;
+
+pub struct Walker {
+    file: File,
+    seed: u32,
+    at: u64,
+    end: u64,
+    chunk: Bytes,
+    chunk_at: u64,
+    /// Earlier chunks, read into again once nobody holds a slice of them: fresh memory costs page faults.
+    spare: Vec<Bytes>,
+}
+
+/// What is found at a position.
+pub enum Step {
+    Batch(Batch),
+    /// The end that was given.
+    End,
+    /// No batch: zeros where the next header would be.
+    Zeros,
+}
+
+/// A batch whose header is intact; its records are checked as they are walked over.
+#[derive(Clone)]
+pub struct Batch {
+    pub position: u64,
+    pub header: BatchHeader,
+    pub crc: u32,
+    pub body: Bytes,
+}
+
+#[derive(Debug)]
+pub enum WalkError {
+    Io(io::Error),
+    Damage(Damage),
+}
+
+/// Where in a segment file what is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    pub position: u64,
+    pub problem: String,
+}
+
+impl Walker {
+    /// Walks from the batch at `at` up to `end`, neither of which may be inside a batch.
+    pub fn new(file: File, seed: u32, at: u64, end: u64) -> Self {
+        Self {
+            file,
+            seed,
+            at,
+            end,
+            chunk: Bytes::new(),
+            chunk_at: at,
+            spare: Vec::new(),
+        }
+    }
+
+    /// Where the next batch starts.
+    pub fn at(&self) -> u64 {
+        self.at
+    }
+
+    pub fn step(&mut self) -> Result<Step, WalkError> {
+        if self.at >= self.end {
+            return Ok(Step::End);
+        }
+        let position = self.at;
+        let header = self.bytes(BATCH_HEADER_BYTES)?;
+        if header.iter().all(|byte| *byte == 0) {
+            return Ok(Step::Zeros);
+        }
+        let (header, crc) =
+            BatchHeader::decode(&header, self.seed, position).map_err(|problem| damage(position, problem))?;
+        let whole = self.bytes(BATCH_HEADER_BYTES + header.body_bytes as usize)?;
+        self.at += whole.len() as u64;
+        Ok(Step::Batch(Batch {
+            position,
+            header,
+            crc,
+            body: whole.slice(BATCH_HEADER_BYTES..),
+        }))
+    }
+
+    /// The next `length` bytes, read with as much behind them as a chunk holds.
+    fn bytes(&mut self, length: usize) -> Result<Bytes, WalkError> {
+        let skipped = (self.at - self.chunk_at) as usize;
+        if skipped + length > self.chunk.len() {
+            self.read_chunk(length)?;
+            return Ok(self.chunk.slice(..length));
+        }
+        Ok(self.chunk.slice(skipped..skipped + length))
+    }
+
+    fn read_chunk(&mut self, length: usize) -> Result<(), WalkError> {
+        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
+        if length > left {
+            return Err(damage(self.at, "a batch is cut off"));
+        }
+        self.spare.push(std::mem::take(&mut self.chunk));
+        let mut buffer = self.reusable(length.max(CHUNK_BYTES).min(left));
+        self.file
+            .read_exact_at(&mut buffer, self.at)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => damage(self.at, "the file is cut off"),
+                _ => WalkError::Io(error),
+            })?;
+        self.chunk = buffer.freeze();
+        self.chunk_at = self.at;
+        Ok(())
+    }
+
+    fn reusable(&mut self, length: usize) -> BytesMut {
+        // Reading holds at most the slices of a few batches; whoever keeps more gets fresh memory for each chunk.
+        const SPARES: usize = 4;
+        if self.spare.len() > SPARES {
+            self.spare.remove(0);
+        }
+        let free = self
+            .spare
+            .iter()
+            .position(|chunk| chunk.is_unique() && !chunk.is_empty());
+        let mut buffer = free.map_or_else(BytesMut::new, |at| {
+            self.spare
+                .swap_remove(at)
+                .try_into_mut()
+                .expect("the chunk was just found to be unshared")
+        });
+        buffer.resize(length, 0);
+        buffer
+    }
+}
+
+impl Batch {
+    /// One past its last byte.
+    pub fn end(&self) -> u64 {
+        self.position + (BATCH_HEADER_BYTES + self.body.len()) as u64
+    }
+
+    pub fn records(&self) -> Records {
+        Records {
+            batch: self.clone(),
+            at: 0,
+            left: self.header.records,
+        }
+    }
+}
+
+/// One intact record of a batch.
+pub struct WalkedRecord {
+    pub kind: Kind,
+    pub partition: u16,
+    pub offset: u64,
+    pub payload: Bytes,
+    pub position: u64,
+}
+
+impl WalkedRecord {
+    pub fn is_commit_of(&self, partition: u16) -> bool {
+        self.kind == Kind::Commit && self.partition == partition
+    }
+
+    pub fn out_of_order(&self, next: u64) -> WalkError {
+        let problem = format!(
+            "offset {} of partition {} where {next} is next",
+            self.offset, self.partition
+        );
+        damage(self.position, &problem)
+    }
+}
+
+/// The records of a batch, which own their bytes so that an iterator can be kept between calls.
+pub struct Records {
+    batch: Batch,
+    at: usize,
+    left: u32,
+}
+
+impl Iterator for Records {
+    type Item = Result<WalkedRecord, Damage>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let position = self.batch.position + (BATCH_HEADER_BYTES + self.at) as u64;
+        if self.left == 0 {
+            let longer = self.at < self.batch.body.len();
+            self.at = self.batch.body.len();
+            return longer.then(|| {
+                Err(Damage {
+                    position,
+                    problem: "a batch is longer than its records".into(),
+                })
+            });
+        }
+        let body = &self.batch.body[self.at..];
+        let header = match RecordHeader::decode(body, self.batch.crc) {
+            Ok(header) => header,
+            Err(problem) => {
+                self.left = 0;
+                self.at = self.batch.body.len();
+                return Some(Err(Damage {
+                    position,
+                    problem: problem.into(),
+                }));
+            }
+        };
+        let start = self.at + RECORD_HEADER_BYTES;
+        let payload = self.batch.body.slice(start..start + header.payload_bytes);
+        self.left -= 1;
+        self.at += record_bytes(header.payload_bytes);
+        let (kind, partition, offset) = (header.kind, header.partition, header.offset);
+        Some(Ok(WalkedRecord {
+            kind,
+            partition,
+            offset,
+            payload,
+            position,
+        }))
+    }
+}
+
+impl From<io::Error> for WalkError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+fn damage(position: u64, problem: &str) -> WalkError {
+    WalkError::Damage(Damage {
+        position,
+        problem: problem.into(),
+    })
+}

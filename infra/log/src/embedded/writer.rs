@@ -1,0 +1,395 @@
+//! The one thread that writes: takes everything that waits, writes it as one batch, syncs once, then answers.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Shared;
+use super::format::{
+    BATCH_HEADER_BYTES, BatchHeader, Kind, RESERVED_BYTES, SEGMENT_HEADER_BYTES, encode_heads, encode_record,
+    record_bytes,
+};
+use super::index::SegmentIndex;
+use super::position::Position;
+use super::prepare::Preparer;
+use super::queue::{Patience, Pending, Wake};
+use super::recover;
+use super::segment::{Segment, is_full};
+use crate::{AppendError, Fatal, Operation};
+
+/// A batch grows no further than this, so that nobody waits for a sync of more; a single append may be larger.
+const BATCH_BYTES: usize = 8 << 20;
+
+pub struct Writer {
+    shared: Arc<Shared>,
+    preparer: Preparer,
+    file: File,
+    segment: Arc<Segment>,
+    /// Where the next batch goes.
+    at: u64,
+    next_batch: u64,
+    /// Nothing was written since the last mark.
+    marked: bool,
+    backlog: VecDeque<Pending>,
+    batch: Vec<Pending>,
+    buffer: Vec<u8>,
+    tempo: Tempo,
+}
+
+/// Why a batch was not written.
+enum Failure {
+    /// Nothing of it is kept.
+    Full,
+    /// What is on the disk is unknown.
+    Fatal(Fatal),
+}
+
+impl Writer {
+    pub fn new(
+        shared: Arc<Shared>,
+        preparer: Preparer,
+        file: File,
+        segment: Arc<Segment>,
+        marked: bool,
+    ) -> Self {
+        let (at, next_batch) = {
+            let index = segment.index.read().expect(UNPOISONED);
+            (index.end, index.next_batch)
+        };
+        Self {
+            shared,
+            preparer,
+            file,
+            segment,
+            at,
+            next_batch,
+            marked,
+            backlog: VecDeque::new(),
+            batch: Vec::new(),
+            buffer: Vec::new(),
+            tempo: Tempo::default(),
+        }
+    }
+
+    /// Runs until the queue is closed or something fatal happens.
+    pub fn run(mut self) {
+        if let Err(fatal) = self.serve() {
+            // First of all nothing more is taken, so that nothing is acknowledged whatever the hook does.
+            self.shared.queue.stop();
+            (self.shared.config.on_fatal)(&fatal);
+            self.refuse_all(AppendError::Stopped);
+        }
+    }
+
+    fn serve(&mut self) -> Result<(), Fatal> {
+        loop {
+            let wake = if self.backlog.is_empty() {
+                self.gather()
+            } else {
+                Wake::Work
+            };
+            match wake {
+                Wake::Work => self.commit()?,
+                Wake::Idle => self.mark()?,
+                Wake::Closing => return self.mark(),
+            }
+        }
+    }
+
+    fn gather(&mut self) -> Wake {
+        let idle = (!self.marked).then_some(self.shared.config.mark_after);
+        let patience = Patience {
+            expected: self.tempo.expected,
+            window: self.tempo.window(),
+            idle,
+        };
+        let wake = self.shared.queue.gather(&mut self.backlog, &patience);
+        self.tempo.gathered(self.backlog.len());
+        wake
+    }
+
+    /// Writes as much of the backlog as fits into one batch, and answers it.
+    fn commit(&mut self) -> Result<(), Fatal> {
+        let started = Instant::now();
+        match self.make_room().and_then(|()| self.write_batch()) {
+            Ok(()) => self.publish(),
+            Err(Failure::Full) => {
+                self.refuse_all(AppendError::Full);
+                return Ok(());
+            }
+            Err(Failure::Fatal(fatal)) => return Err(fatal),
+        }
+        // While the batch was made durable others came, and those just answered may come again.
+        let waiting = self.shared.queue.waiting();
+        self.tempo
+            .committed(started.elapsed(), self.batch.len() + waiting);
+        for pending in self.batch.drain(..) {
+            // Whoever dropped the answer does not want it.
+            let _ = pending.answer.send(Ok(pending.first));
+        }
+        Ok(())
+    }
+
+    /// Goes on to the next segment if the first append of the backlog has no room in this one.
+    fn make_room(&mut self) -> Result<(), Failure> {
+        let first = self.backlog.front().map_or(0, |pending| pending.bytes);
+        if first == 0 || self.fits(self.start_bytes() + first) {
+            return Ok(());
+        }
+        let sequence = self.segment.header.sequence + 1;
+        let file = self.preparer.take(sequence).map_err(|error| {
+            let doing = format!("making segment {sequence}");
+            if is_full(&error) {
+                Failure::Full
+            } else {
+                Failure::Fatal(Fatal { doing, error })
+            }
+        })?;
+        self.seal(sequence).map_err(Failure::Fatal)?;
+        self.file = file;
+        self.at = SEGMENT_HEADER_BYTES;
+        let header = recover::header(&self.shared.config, &self.shared.metadata, sequence);
+        let index = SegmentIndex::empty(self.shared.heads(), self.next_batch, self.at);
+        let segment = Arc::new(Segment::new(&self.shared.config.dir, header, index));
+        let closed = std::mem::replace(&mut self.segment, Arc::clone(&segment));
+        self.shared.segments.write().expect(UNPOISONED).push(segment);
+        self.preparer.ask(sequence + 1);
+        self.preparer.index(closed);
+        Ok(())
+    }
+
+    /// Says in this segment that the next one exists, durably, before anything is written there: so a missing last
+    /// segment is noticed.
+    fn seal(&mut self, next: u64) -> Result<(), Fatal> {
+        let start = self.encode_header(record_bytes(8), 1);
+        encode_record(Kind::Seal, 0, 0, &next.to_le_bytes(), start, &mut self.buffer);
+        self.write_and_sync().map_err(|failure| match failure {
+            Failure::Fatal(fatal) => fatal,
+            Failure::Full => Fatal {
+                doing: format!("sealing {}", self.segment.path.display()),
+                error: io::ErrorKind::StorageFull.into(),
+            },
+        })?;
+        self.advance();
+        Ok(())
+    }
+
+    /// Moves `durable_through` past the last batch, so that damage to it is told from a torn tail.
+    fn mark(&mut self) -> Result<(), Fatal> {
+        // There is room: some is kept free behind every batch. An empty segment needs no mark.
+        if self.marked || self.at == SEGMENT_HEADER_BYTES {
+            return Ok(());
+        }
+        self.encode_header(0, 0);
+        match self.write_and_sync() {
+            Ok(()) => self.advance(),
+            // The mark can wait until there is room again.
+            Err(Failure::Full) => {}
+            Err(Failure::Fatal(fatal)) => return Err(fatal),
+        }
+        self.marked = true;
+        Ok(())
+    }
+
+    fn write_batch(&mut self) -> Result<(), Failure> {
+        let mut body_bytes = self.start_bytes();
+        let mut records = u32::from(body_bytes > 0);
+        while let Some(pending) = self.backlog.front() {
+            let bytes = body_bytes + pending.bytes;
+            let full = !self.fits(bytes) || (bytes > BATCH_BYTES && !self.batch.is_empty());
+            if full && pending.bytes > 0 {
+                break;
+            }
+            body_bytes = bytes;
+            records +=
+                u32::try_from(pending.commits.len()).expect("an append has far fewer than 4 G commits");
+            self.batch.extend(self.backlog.pop_front());
+        }
+        if self.batch.iter().all(|pending| pending.commits.is_empty()) {
+            // Barriers only: everything before them has been made durable.
+            return Ok(());
+        }
+        let crc = self.encode_header(body_bytes, records);
+        if self.at == SEGMENT_HEADER_BYTES {
+            let heads = encode_heads(&self.shared.heads());
+            encode_record(Kind::Start, 0, 0, &heads, crc, &mut self.buffer);
+        }
+        for pending in &self.batch {
+            for (offset, commit) in (pending.first..).zip(&pending.commits) {
+                encode_record(
+                    Kind::Commit,
+                    pending.partition,
+                    offset,
+                    commit,
+                    crc,
+                    &mut self.buffer,
+                );
+            }
+        }
+        self.marked = false;
+        self.write_and_sync()
+    }
+
+    /// Begins the batch at the end of the log. Everything before it has been synced.
+    fn encode_header(&mut self, body_bytes: usize, records: u32) -> u32 {
+        let header = BatchHeader {
+            number: self.next_batch,
+            durable_through: Position {
+                segment: self.segment.header.sequence,
+                byte: self.at,
+            },
+            body_bytes: u32::try_from(body_bytes).expect("a batch is smaller than its segment"),
+            records,
+        };
+        self.buffer.clear();
+        header.encode(self.segment.header.seed(), self.at, &mut self.buffer)
+    }
+
+    fn write_and_sync(&mut self) -> Result<(), Failure> {
+        let config = &self.shared.config;
+        let fatal = |doing: &str, error| {
+            let doing = format!("{doing} {} at byte {}", self.segment.path.display(), self.at);
+            Failure::Fatal(Fatal { doing, error })
+        };
+        let write = config
+            .before(Operation::Write)
+            .and_then(|()| self.file.write_all_at(&self.buffer, self.at));
+        match write {
+            Ok(()) => {}
+            Err(error) if is_full(&error) => {
+                // Only where overwriting needs room (copy on write). Whatever got written must not stay.
+                self.buffer.fill(0);
+                let erased = self
+                    .file
+                    .write_all_at(&self.buffer, self.at)
+                    .and_then(|()| self.file.sync_data());
+                return Err(erased.map_or_else(
+                    |error| fatal("erasing a part of a batch in", error),
+                    |()| Failure::Full,
+                ));
+            }
+            Err(error) => return Err(fatal("writing to", error)),
+        }
+        config
+            .before(Operation::Sync)
+            .and_then(|()| self.file.sync_data())
+            .map_err(|error| fatal("syncing", error))
+    }
+
+    /// Makes the batch that was just synced visible.
+    fn publish(&mut self) {
+        if self.batch.iter().all(|pending| pending.commits.is_empty()) {
+            return;
+        }
+        {
+            let mut index = self.segment.index.write().expect(UNPOISONED);
+            for pending in self.batch.iter().filter(|pending| !pending.commits.is_empty()) {
+                index.add(pending.partition, pending.commits.len() as u64, self.at);
+            }
+        }
+        self.advance();
+        {
+            let mut memory = self.shared.memory.lock().expect(UNPOISONED);
+            for pending in &mut self.batch {
+                memory.push(pending.partition, std::mem::take(&mut pending.commits));
+            }
+        }
+        self.shared
+            .publish_heads(&self.segment.index.read().expect(UNPOISONED).end_heads);
+    }
+
+    fn advance(&mut self) {
+        self.at += self.buffer.len() as u64;
+        self.next_batch += 1;
+        let mut index = self.segment.index.write().expect(UNPOISONED);
+        index.end = self.at;
+        index.next_batch = self.next_batch;
+    }
+
+    /// Answers everything that waits with an error; what comes later starts over from what is durable.
+    fn refuse_all(&mut self, error: AppendError) {
+        let mut refused: VecDeque<Pending> = self.batch.drain(..).collect();
+        refused.append(&mut self.backlog);
+        self.shared.queue.reset(self.shared.heads(), &mut refused);
+        for pending in refused {
+            let _ = pending.answer.send(Err(error));
+        }
+    }
+
+    /// What the start record takes, which is due in the first batch of a segment.
+    fn start_bytes(&self) -> usize {
+        if self.at == SEGMENT_HEADER_BYTES {
+            start_bytes(self.shared.metadata.partitions)
+        } else {
+            0
+        }
+    }
+
+    fn fits(&self, body_bytes: usize) -> bool {
+        let end = self.at + (BATCH_HEADER_BYTES + body_bytes) as u64 + RESERVED_BYTES;
+        end <= self.segment.header.capacity
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.shared.queue.stop();
+            let error = io::Error::other("the writer panicked");
+            (self.shared.config.on_fatal)(&Fatal {
+                doing: "writing".into(),
+                error,
+            });
+        }
+    }
+}
+
+/// The most bytes one append may take with its record headers.
+pub fn append_bytes_max(segment_bytes: u64, partitions: u16) -> usize {
+    let taken = SEGMENT_HEADER_BYTES + RESERVED_BYTES + (BATCH_HEADER_BYTES + start_bytes(partitions)) as u64;
+    usize::try_from(segment_bytes.saturating_sub(taken))
+        .unwrap_or(usize::MAX)
+        .min(2 * BATCH_BYTES)
+}
+
+fn start_bytes(partitions: u16) -> usize {
+    record_bytes(8 * usize::from(partitions))
+}
+
+/// How long a batch takes and how many come at once, to decide how long to wait for more.
+#[derive(Default)]
+struct Tempo {
+    commit: Duration,
+    expected: usize,
+    /// How often in a row waiting did not bring those who were expected.
+    disappointed: u32,
+}
+
+impl Tempo {
+    fn committed(&mut self, took: Duration, expected: usize) {
+        // Most of the past and a little of the present: one slow sync is no reason to wait long.
+        self.commit = (self.commit * 7 + took) / 8;
+        self.expected = expected;
+    }
+
+    /// A part of what the sync takes anyway, less each time it was for nothing.
+    fn window(&self) -> Duration {
+        const WINDOW_MAX: Duration = Duration::from_millis(2);
+        (self.commit / 4).min(WINDOW_MAX) / (1 << self.disappointed.min(8))
+    }
+
+    fn gathered(&mut self, count: usize) {
+        const TRY_AGAIN_AFTER: u32 = 64;
+        let enough = 4 * count >= 3 * self.expected;
+        self.disappointed = if enough || self.disappointed >= TRY_AGAIN_AFTER {
+            0
+        } else {
+            self.disappointed + 1
+        };
+    }
+}
+
+const UNPOISONED: &str = "nothing panics while it holds this";

@@ -1,0 +1,149 @@
+//! The log: durable, ordered commits per partition; the one store from which everything else is derived.
+//!
+//! A [`Log`] is a cheap handle (clone it) on `P` partitions. A partition is a sequence of opaque payloads, the
+//! *commits*, numbered from 0 without gaps. What has been acknowledged has been synced to the disk, and only what has
+//! been synced is ever visible through [`Log::head`], [`Log::read`], [`Log::scan`] or [`Log::watch`].
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let log = spool_log::Log::open(spool_log::Config::new("data/log"))?;
+//! let head = log.head(3);
+//! let offset = log.append(3, head, vec![bytes::Bytes::from_static(b"a fact")]).await?;
+//! assert_eq!(log.read(3, offset, 1 << 20)?[0].payload.as_ref(), b"a fact");
+//! # Ok(()) }
+//! ```
+//!
+//! The handle is a concrete type; how it is kept is the backend's business. Today there is one backend, the
+//! segment files of [`mod@embedded`]; others come beside it and pass the same suite (`tests/contract`).
+
+mod appending;
+mod config;
+mod embedded;
+mod error;
+
+use std::path::Path;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+pub use appending::Appending;
+pub use config::{Config, Fatal, Inject, OnFatal, Operation};
+pub use embedded::{Cut, Problem, Scan, VerifyReport};
+pub use error::{AppendError, OpenError, ReadError};
+
+/// A handle on an open log. Clones share it; the directory is given back when the last one is dropped or
+/// [`Log::close`] is called.
+#[derive(Clone)]
+pub struct Log {
+    embedded: embedded::Embedded,
+}
+
+/// One commit as [`Log::read`] returns it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The commit's number in its partition, from 0.
+    pub offset: u64,
+    pub payload: Bytes,
+}
+
+/// One commit as [`Log::scan`] returns it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScanRecord {
+    pub partition: u16,
+    /// The commit's number in its partition, from 0.
+    pub offset: u64,
+    /// A slice of a read buffer of about 1 MiB, which lives as long as the slice: copy what is to be kept.
+    pub payload: Bytes,
+}
+
+impl Log {
+    /// Opens the log in `config.dir`, creating it when there is none. Blocking: locks the directory and recovers.
+    ///
+    /// A torn tail (the remains of a batch nobody was told about) is cut; see [`Log::cut`]. Damage below the last
+    /// durable mark, a missing segment or a foreign file is refused with the file, the position and what to do.
+    pub fn open(config: Config) -> Result<Self, OpenError> {
+        Ok(Self {
+            embedded: embedded::Embedded::open(config)?,
+        })
+    }
+
+    /// The number of partitions, fixed when the log was created.
+    pub fn partitions(&self) -> u16 {
+        self.embedded.partitions()
+    }
+
+    /// Appends `commits` to `partition`, all or none, if the partition's next offset is `expected`.
+    ///
+    /// The order of calls is the order in the log: the append is queued before this returns, whether or not the
+    /// result is awaited, and a later call may already build on it (`expected` counts what is queued). When an append
+    /// fails, those queued behind it fail as well, and later ones that built on it get a `Conflict`.
+    /// An append of no commits writes nothing and is a barrier: it is answered after everything queued before it.
+    ///
+    /// # Panics
+    /// If there is no such partition.
+    pub fn append(&self, partition: u16, expected: u64, commits: Vec<Bytes>) -> Appending {
+        self.embedded.append(partition, expected, commits)
+    }
+
+    /// The next offset: the number of durable commits of `partition`.
+    ///
+    /// # Panics
+    /// If there is no such partition.
+    pub fn head(&self, partition: u16) -> u64 {
+        self.embedded.head(partition)
+    }
+
+    /// Follows [`Log::head`]. The receiver ends (`changed` fails) when the log is closed.
+    ///
+    /// # Panics
+    /// If there is no such partition.
+    pub fn watch(&self, partition: u16) -> watch::Receiver<u64> {
+        self.embedded.watch(partition)
+    }
+
+    /// Durable commits of one partition from offset `from` on. Blocking when they are no longer in memory.
+    ///
+    /// Returns as many as fit into `max_bytes` of payload, but at least one if there is one; none when `from` is the
+    /// head. Offsets are contiguous.
+    ///
+    /// # Panics
+    /// If there is no such partition.
+    pub fn read(&self, partition: u16, from: u64, max_bytes: usize) -> Result<Vec<Record>, ReadError> {
+        self.embedded.read(partition, from, max_bytes)
+    }
+
+    /// All commits of all partitions from the offsets in `from` (one for each partition) up to the heads at the time
+    /// of the call, in the order they were written. Blocking; reads sequentially in large pieces: the way to rebuild a view.
+    ///
+    /// # Panics
+    /// If `from` has not one offset for each partition.
+    pub fn scan(&self, from: &[u64]) -> Result<Scan, ReadError> {
+        self.embedded.scan(from)
+    }
+
+    /// Reads everything durable and checks checksums, order and contiguity. Blocking; the log stays in use meanwhile.
+    pub fn verify(&self) -> VerifyReport {
+        self.embedded.verify()
+    }
+
+    /// The same for a log that is not open; changes nothing. A torn tail is no problem, but is reported.
+    pub fn verify_dir(dir: &Path) -> Result<VerifyReport, OpenError> {
+        embedded::verify_dir(dir)
+    }
+
+    /// What was cut off the end when the log was opened: a batch that was being written when the power went.
+    pub fn cut(&self) -> Option<&Cut> {
+        self.embedded.cut()
+    }
+
+    /// The most payload one commit may have, in bytes.
+    pub fn commit_bytes_max(&self) -> usize {
+        self.embedded.commit_bytes_max()
+    }
+
+    /// Makes durable what is queued, marks the end, stops the writer and gives the directory back. Blocking.
+    /// On other clones appends then fail as `Stopped`; reads go on.
+    pub fn close(self) {
+        self.embedded.close();
+    }
+}
