@@ -1,0 +1,73 @@
+//! What can go wrong with tables, and what that means for the caller.
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+/// `Full` may be tried again later; after `Corrupt` the version is to be dropped and rebuilt; the names and keys are
+/// the caller's mistakes; the rest is the operator's trouble.
+#[derive(Debug, thiserror::Error)]
+pub enum TablesError {
+    #[error("no room for the rows; nothing of the batch was kept")]
+    Full,
+    #[error("{} is damaged and must be rebuilt: {reason}", path.display())]
+    Corrupt { path: PathBuf, reason: String },
+    /// Somebody read without end, so the write-ahead log could not be emptied; nothing is lost by it.
+    #[error("the write-ahead log of {} is being read", .0.display())]
+    Busy(PathBuf),
+    #[error("this version of the view was dropped")]
+    Dropped,
+    #[error("{0:?} is no name of a view or a table: [a-z][a-z0-9_]* is, up to 64 characters")]
+    BadName(String),
+    #[error("a key holds a NUL character")]
+    BadKey,
+    #[error("{doing} {}", path.display())]
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{doing} in {}", path.display())]
+    Store {
+        doing: &'static str,
+        path: PathBuf,
+        source: rusqlite::Error,
+    },
+}
+
+pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> TablesError {
+    move |source| match source.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => TablesError::Full,
+        _ => TablesError::Io {
+            doing,
+            path: path.to_owned(),
+            source,
+        },
+    }
+}
+
+pub(crate) fn store(doing: &'static str, path: &Path) -> impl FnOnce(rusqlite::Error) -> TablesError {
+    move |source| {
+        let path = path.to_owned();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => TablesError::Full,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => TablesError::Corrupt {
+                path,
+                reason: source.to_string(),
+            },
+            _ => TablesError::Store { doing, path, source },
+        }
+    }
+}
+
+/// Names become names of tables and files, so they are held to what needs no quoting anywhere.
+pub(crate) fn check_name(name: &str) -> Result<(), TablesError> {
+    let starts_well = name.starts_with(|first: char| first.is_ascii_lowercase());
+    let plain = name
+        .bytes()
+        .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+    let taken = name.starts_with("sqlite_") || name.starts_with("spool_");
+    if starts_well && plain && !taken && name.len() <= 64 {
+        return Ok(());
+    }
+    Err(TablesError::BadName(name.to_owned()))
+}
