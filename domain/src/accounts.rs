@@ -14,73 +14,106 @@ pub const REFRESH_GRACE: Millis = Millis(30_000);
 /// More than anybody needs; the oldest session gives way.
 pub const SESSIONS_MAX: usize = 100;
 
+/// What may be asked of an account.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
+    /// The account comes to be, once.
     Register(Registered),
     /// Makes sure that this account never comes to be, because its reservations timed out.
     VoidRegistration,
+    /// A person has signed in. Quiet when this session is known; past [`SESSIONS_MAX`] the oldest gives way.
     StartSession {
+        /// A new id.
         session: SessionId,
+        /// When the session is over unless it is refreshed.
         expires_at: Timestamp,
     },
     /// Exchanges the session's refresh token number `counter` for the next one.
     Refresh {
+        /// The session the token belongs to.
         session: SessionId,
+        /// The number in the token.
         counter: u32,
+        /// When the session is over unless it is refreshed again.
         expires_at: Timestamp,
     },
+    /// A person signs out. Quiet when there is no such session.
     EndSession {
+        /// The session to end.
         session: SessionId,
     },
 }
 
+/// What can have happened to an account.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
+    /// It came to be.
     Registered(Registered),
+    /// It never will come to be.
     RegistrationVoided(RegistrationVoided),
+    /// A person signed in.
     SessionStarted(SessionStarted),
+    /// A session got its next refresh token.
     SessionRefreshed(SessionRefreshed),
+    /// A session is over.
     SessionEnded(SessionEnded),
 }
 
+/// A person registered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Registered {
     /// E-mail address, names and username: JSON, sealed with the person's key.
     pub personal: Sealed,
     /// The argon2id hash in PHC format, sealed likewise.
     pub password_hash: Sealed,
+    /// The place of the e-mail address.
     pub email: ReservationId,
+    /// The place of the username.
     pub username: ReservationId,
+    /// What the person may do.
     pub role: Role,
 }
 
+/// The registration took too long; this account will never come to be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RegistrationVoided {}
 
+/// A person signed in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SessionStarted {
+    /// The new session.
     pub session: SessionId,
+    /// When it is over unless it is refreshed.
     pub expires_at: Timestamp,
 }
 
 /// The refresh token number `counter` is the one that counts now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SessionRefreshed {
+    /// The session.
     pub session: SessionId,
+    /// The number of its new token; the first one, of the sign-in, is 0.
     pub counter: u32,
+    /// When; a repeat within 30 seconds from then on gets the same answer.
     pub at: Timestamp,
+    /// When the session is over unless it is refreshed again.
     pub expires_at: Timestamp,
 }
 
+/// A session is over; its tokens are worth nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SessionEnded {
+    /// The session.
     pub session: SessionId,
+    /// Why.
     pub reason: SessionEnd,
 }
 
+/// Why a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SessionEnd {
+    /// The person signed out.
     LoggedOut,
     /// An old refresh token came back: somebody has a copy.
     RefreshTokenReused,
@@ -88,36 +121,52 @@ pub enum SessionEnd {
     Displaced,
 }
 
+/// Why a command was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// It is not registered.
     #[error("there is no such account")]
     NoSuchAccount,
+    /// It was registered before.
     #[error("this account is already registered")]
     AlreadyRegistered,
+    /// Its registration was given up for good.
     #[error("the registration took too long and was given up; please register again")]
     RegistrationVoid,
+    /// The session is not known, or its time is over.
     #[error("the session has ended; please sign in again")]
     SessionOver,
 }
 
+/// What is known of an account.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Account {
+    /// Nothing yet.
     #[default]
     Unregistered,
+    /// It will never come to be.
     Void,
+    /// It is registered.
     Active(Box<Active>),
 }
 
+/// A registered account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Active {
+    /// What the person registered with.
     pub registered: Registered,
+    /// The sessions that have not been ended; some may be past their time.
     pub sessions: BTreeMap<SessionId, Session>,
 }
 
+/// A session that was not ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Session {
+    /// The number of the refresh token that counts.
     pub counter: u32,
+    /// When that token was given, if it is not the first.
     pub refreshed_at: Option<Timestamp>,
+    /// When the session is over.
     pub expires_at: Timestamp,
 }
 

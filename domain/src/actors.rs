@@ -4,13 +4,18 @@ use crate::ids::AccountId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// What a person may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
+    /// Watches.
     Viewer,
+    /// Also uploads.
     #[default]
     Creator,
+    /// Also decides about what belongs to others.
     Admin,
+    /// Another program with an account.
     Service,
 }
 
@@ -18,10 +23,13 @@ pub enum Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Actor {
+    /// Nobody known.
     Anonymous,
     /// A person, with the role held when asking.
     Person {
+        /// The person's account.
         account: AccountId,
+        /// The role held when asking.
         role: Role,
     },
     /// A worker, timer or process manager of this system.
@@ -29,6 +37,7 @@ pub enum Actor {
 }
 
 impl Actor {
+    /// The account, if it is a person.
     pub const fn account(&self) -> Option<AccountId> {
         match self {
             Self::Person { account, .. } => Some(*account),
@@ -47,6 +56,7 @@ impl Actor {
         }
     }
 
+    /// Whether this actor may upload.
     pub const fn may_create(&self) -> bool {
         match self {
             Self::Anonymous => false,

@@ -7,8 +7,11 @@ use crate::time::Timestamp;
 /// One aggregate's rules. A value of the type is the state of one stream; `default()` is the state
 /// before its first event.
 pub trait Decider: Clone + Default {
+    /// What may be asked.
     type Command;
+    /// What can have happened.
     type Event;
+    /// Why something asked was not done.
     type Refusal;
 
     /// What follows from `command`, as facts in order. No events means there is nothing new to say:
@@ -47,11 +50,13 @@ pub mod scenario {
         outcome: Result<Vec<D::Event>, D::Refusal>,
     }
 
+    /// The state after `events`, from the beginning.
     pub fn given<D: Decider>(events: &[D::Event]) -> Given<D> {
         Given(refold(events))
     }
 
     impl<D: Decider> Given<D> {
+        /// Gives `command` at `now`.
         pub fn when(self, command: D::Command, now: Timestamp) -> Then<D> {
             Then {
                 outcome: self.0.decide(&command, now),
@@ -64,16 +69,19 @@ pub mod scenario {
         D::Event: PartialEq + Debug,
         D::Refusal: PartialEq + Debug,
     {
+        /// The command had exactly these consequences.
         #[track_caller]
         pub fn then(self, events: &[D::Event]) {
             assert_eq!(self.outcome.as_deref(), Ok(events));
         }
 
+        /// The command was taken and there was nothing to say.
         #[track_caller]
         pub fn then_nothing(self) {
             self.then(&[]);
         }
 
+        /// The command was refused.
         #[track_caller]
         pub fn then_refused(self, refusal: D::Refusal) {
             assert_eq!(self.outcome, Err(refusal));

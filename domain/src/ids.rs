@@ -29,11 +29,15 @@ macro_rules! ids {
 }
 
 ids! {
+    /// A person or program that can sign in.
     AccountId => Accounts;
     /// The place of one e-mail address or username, made from a keyed hash of the value.
     ReservationId => Reservations;
+    /// A file on its way to being a video.
     UploadId => Uploads;
+    /// A film with what is said about it.
     VideoId => Videos;
+    /// Work on one video.
     JobId => Jobs;
     /// The stream about one view, made from its name.
     ViewId => Views;
@@ -59,6 +63,7 @@ impl JobId {
 }
 
 impl ViewId {
+    /// The stream about the view called `name`.
     pub fn of(name: &str) -> Self {
         Self(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()))
     }
@@ -76,15 +81,22 @@ fn beside(seed: &str, other: Uuid) -> Uuid {
 /// The features that keep streams; the word is the same in every folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Feature {
+    /// People.
     Accounts,
+    /// E-mail addresses and usernames.
     Reservations,
+    /// Files that arrived.
     Uploads,
+    /// Films.
     Videos,
+    /// Work on films.
     Jobs,
+    /// Which version of a view answers.
     Views,
 }
 
 impl Feature {
+    /// Every feature.
     pub const ALL: [Self; 6] = [
         Self::Accounts,
         Self::Reservations,
@@ -94,6 +106,7 @@ impl Feature {
         Self::Views,
     ];
 
+    /// The feature's word, as in stream names and folders.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Accounts => "accounts",
@@ -109,10 +122,13 @@ impl Feature {
 /// One aggregate's stream, written `feature-<uuid>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId {
+    /// What kind of thing it is about.
     pub feature: Feature,
+    /// Which one.
     pub id: Uuid,
 }
 
+/// A text that names no stream, shortened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a stream name (feature-uuid): {0:?}")]
 pub struct NotAStream(String);

@@ -1,5 +1,7 @@
 //! The rules: pure deciders, asking for nothing. Time, ids and the actor come in as arguments.
 
+#![warn(missing_docs)]
+
 pub mod accounts;
 pub mod actors;
 pub mod decider;

@@ -9,39 +9,55 @@ use serde::{Deserialize, Serialize};
 /// How long a registration may take from its first reservation to the account's own event.
 pub const PENDING_FOR: Millis = Millis(60_000);
 
+/// What may be asked of a place.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
+    /// The place is wanted. Quiet when the account holds it already.
     Reserve {
+        /// For whom.
         account: AccountId,
     },
+    /// The account is registered, so the place is its own. Quiet when it is so already.
     Confirm {
+        /// Whose.
         account: AccountId,
     },
     /// Only given once the account's stream says that its registration is void, or by the registration
     /// that holds the place and gives up.
     Release {
+        /// Whose; a place that another holds, or a confirmed one, stays as it is.
         account: AccountId,
     },
     /// The timer: a pending place has waited long enough.
     Lapse,
 }
 
+/// What can have happened to a place.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
+    /// It was taken for a while.
     Reserved(Reserved),
+    /// It was taken for good.
     Confirmed(Confirmed),
+    /// Nobody confirmed it in time.
     Lapsed(Lapsed),
+    /// It is free again.
     Released(Released),
 }
 
+/// The place is taken until the registration is through, or its time is over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Reserved {
+    /// For whom.
     pub account: AccountId,
+    /// When it lapses if nobody confirms it.
     pub until: Timestamp,
 }
 
+/// The place belongs to the account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Confirmed {
+    /// Whose it is.
     pub account: AccountId,
 }
 
@@ -49,32 +65,46 @@ pub struct Confirmed {
 /// registration happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Lapsed {
+    /// Who holds it still.
     pub account: AccountId,
 }
 
+/// The place is free again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Released {
+    /// Who held it.
     pub account: AccountId,
 }
 
+/// Why a command was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// Another account holds the place, or nobody does and there is nothing to confirm.
     #[error("it is already taken")]
     Taken,
 }
 
+/// What is known of a place.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Reservation {
+    /// Nobody has it.
     #[default]
     Free,
+    /// A registration is under way.
     Pending {
+        /// Whose.
         account: AccountId,
+        /// When it lapses.
         until: Timestamp,
     },
+    /// Nobody confirmed in time; the account's stream has the last word.
     Lapsed {
+        /// Who holds it still.
         account: AccountId,
     },
+    /// It belongs to an account.
     Confirmed {
+        /// Whose it is.
         account: AccountId,
     },
 }

@@ -3,8 +3,11 @@
 /// Why a text was not taken, as a sentence for a person without its subject: "must not be empty".
 pub type Complaint = String;
 
+/// Of a video's title.
 pub const TITLE_MAX_CHARS: usize = 200;
+/// Of a video's description.
 pub const DESCRIPTION_MAX_CHARS: usize = 5_000;
+/// Of the label a file came with.
 pub const FILE_NAME_MAX_CHARS: usize = 255;
 
 /// One line: not empty, at most `max` characters, no control characters and nothing that reorders text.

@@ -7,40 +7,56 @@ use crate::videos::{self, Described, Source};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// What may be asked of an upload.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// The file is stored durably, whole, under `received.source.blob`.
     Receive(Received),
 }
 
+/// What can have happened to an upload.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
+    /// The file arrived.
     Received(Received),
 }
 
+/// A file has arrived whole and is stored durably.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Received {
+    /// The video it will be.
     pub video: VideoId,
+    /// Who brought it.
     pub owner: AccountId,
+    /// What the video will be called.
     pub description: Described,
+    /// The file.
     pub source: Source,
 }
 
+/// Why a command was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// An upload brings one file.
     #[error("this upload has already brought another file")]
     AlreadyReceived,
+    /// It has no bytes.
     #[error("the file is empty")]
     Empty,
+    /// No video could be made of it.
     #[error(transparent)]
     Invalid(#[from] videos::Refusal),
 }
 
+/// What is known of an upload.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Upload {
+    /// Nothing has arrived.
     #[default]
     Awaited,
+    /// The file is here.
     Received {
+        /// Which.
         source: Source,
     },
 }

@@ -10,54 +10,80 @@ use crate::time::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// What may be asked of a video.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// A received upload becomes a video.
     Create {
+        /// Whose it is.
         owner: AccountId,
+        /// What it is called.
         description: Described,
+        /// The upload that brought the file.
         upload: UploadId,
+        /// The file.
         source: Source,
     },
+    /// It is to be called otherwise. Quiet when nothing would change.
     Describe {
+        /// Who asks: the owner, an administrator or the system.
         by: Actor,
+        /// What it is to be called, whole.
         description: Described,
     },
+    /// It is to be gone. Quiet when it is so already.
     Delete {
+        /// Who asks: the owner, an administrator or the system.
         by: Actor,
     },
 }
 
+/// What can have happened to a video.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
+    /// It came to be.
     Created(Created),
+    /// Its file is here.
     Uploaded(Uploaded),
+    /// It was called otherwise.
     Described(Described),
+    /// It is gone.
     Deleted(Deleted),
 }
 
+/// A video came to be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Created {
+    /// Whose it is.
     pub owner: AccountId,
+    /// What it is called at first.
     pub description: Described,
 }
 
+/// The video's file is here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Uploaded {
+    /// The upload that brought it.
     pub upload: UploadId,
+    /// The file.
     pub source: Source,
 }
 
 /// What the owner says about the video.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Described {
+    /// One line, at most 200 characters.
     pub title: String,
+    /// Any number of lines, at most 5,000 characters.
     pub description: String,
+    /// Who may see it.
     pub visibility: Visibility,
 }
 
+/// The video is gone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Deleted {
+    /// Who deleted it.
     pub by: Actor,
 }
 
@@ -68,6 +94,7 @@ pub struct Source {
     pub blob: String,
     /// A label only.
     pub file_name: String,
+    /// Its size.
     pub bytes: u64,
     /// SHA-256, lower-case hexadecimal.
     pub sha256: String,
@@ -75,26 +102,37 @@ pub struct Source {
     pub container: String,
 }
 
+/// Who may see a video.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Visibility {
+    /// Everybody, and it is listed.
     #[default]
     Public,
+    /// Whoever has its address.
     Unlisted,
+    /// Its owner and administrators.
     Private,
 }
 
+/// Why a command was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// It was never made, is deleted, or is none of the asker's business.
     #[error("there is no such video")]
     NoSuchVideo,
+    /// The actor may see it but not decide about it.
     #[error("only the owner or an administrator may do this")]
     NotOwner,
+    /// It cannot be called so.
     #[error("the {field} {complaint}")]
     Invalid {
+        /// What is wrong, as the subject of the sentence.
         field: &'static str,
+        /// Its rest.
         complaint: Complaint,
     },
+    /// It was made from another upload.
     #[error("this video exists already")]
     AlreadyExists,
 }
@@ -118,20 +156,29 @@ impl Source {
     }
 }
 
+/// What is known of a video.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Video {
+    /// It was not made.
     #[default]
     Nothing,
+    /// It exists.
     Existing(Existing),
+    /// It is gone.
     Deleted {
+        /// Whose it was.
         owner: AccountId,
     },
 }
 
+/// A video that exists.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Existing {
+    /// Whose it is.
     pub owner: AccountId,
+    /// What it is called.
     pub description: Described,
+    /// The upload that brought its file.
     pub upload: Option<UploadId>,
 }
 

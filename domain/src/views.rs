@@ -5,28 +5,42 @@ use crate::time::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// What may be asked of a view.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    Switch { name: String, version: u32 },
+    /// `version` shall answer from now on. Quiet when it does already.
+    Switch {
+        /// The view's name.
+        name: String,
+        /// Which of its versions.
+        version: u32,
+    },
 }
 
+/// What can have happened to a view.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
+    /// Another version answers.
     Switched(Switched),
 }
 
 /// From here on `version` of the view answers; the one before is kept for a way back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Switched {
+    /// The view's name.
     pub name: String,
+    /// The version that answers.
     pub version: u32,
 }
 
+/// A view takes every command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {}
 
+/// What is known of a view.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct View {
+    /// The version that answers; none: it was never switched.
     pub serving: Option<u32>,
 }
 
