@@ -13,6 +13,7 @@ use uuid::Uuid;
 /// A commit to be written.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Commit {
+    /// Whose events they are.
     pub stream: StreamId,
     /// The stream's version after the first of the events; versions count from 1.
     pub version: u64,
@@ -22,9 +23,13 @@ pub struct Commit {
     /// `Idempotency-Key` with another request is refused by it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
+    /// When it was decided; never runs backwards within a partition.
     pub time: Timestamp,
+    /// Who gave the command.
     pub actor: Actor,
+    /// Where the command came from.
     pub cause: Cause,
+    /// In order, at least one.
     pub events: Vec<Event>,
 }
 
@@ -69,7 +74,9 @@ pub struct Cause {
 /// source partition and ignores the rest, for ever.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Origin {
+    /// The manager's own name.
     pub manager: String,
+    /// The partition it read.
     pub partition: u16,
     /// Offset of the record, then the command's number among those that the record led to.
     pub position: (u64, u32),
@@ -78,61 +85,88 @@ pub struct Origin {
 /// A commit as read, borrowing from the record. Events are decoded only when asked for.
 #[derive(Clone, Debug, Deserialize)]
 pub struct CommitRef<'a> {
+    /// As in [`Commit`].
     pub stream: StreamId,
+    /// The stream's version after the first of the events.
     pub version: u64,
+    /// As in [`Commit`].
     pub command: Uuid,
+    /// As in [`Commit`].
     #[serde(default, borrow)]
     pub request: Option<&'a str>,
+    /// As in [`Commit`].
     pub time: Timestamp,
+    /// As in [`Commit`].
     pub actor: Actor,
+    /// As in [`Commit`].
     pub cause: Cause,
+    /// In order.
     #[serde(borrow)]
     pub events: Vec<EventRef<'a>>,
 }
 
+/// An event as read, borrowing from the record.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct EventRef<'a> {
+    /// The type, by its outside name.
     #[serde(rename = "type", borrow)]
     pub name: &'a str,
+    /// The version it was written in.
     #[serde(rename = "v")]
     pub version: u16,
+    /// What happened, as JSON.
     #[serde(borrow)]
     pub data: &'a RawValue,
 }
 
 impl EventRef<'_> {
+    /// Reads what happened, whatever version it was written in.
     pub fn decode(&self) -> Result<AnyEvent, DecodeError> {
         AnyEvent::decode(self.name, self.version, self.data)
     }
 }
 
 impl Commit {
-    /// The record's bytes.
+    /// The record's bytes. Panics when `request` is not what it must be, rather than write a record that
+    /// nobody can read.
     pub fn encode(&self) -> Vec<u8> {
+        let readable = |request: &String| request.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        assert!(
+            self.request.as_ref().is_none_or(readable),
+            "a request's mark is hexadecimal; anything that JSON escapes could not be borrowed when read"
+        );
         serde_json::to_vec(self).expect("a commit has string keys only and no value that can fail")
     }
 
     /// The stream's version after the last event.
     pub fn last_version(&self) -> u64 {
-        self.version + self.events.len().saturating_sub(1) as u64
+        last_version(self.version, self.events.len())
     }
 }
 
 impl<'a> CommitRef<'a> {
+    /// Reads a record without copying its events.
     pub fn decode(record: &'a [u8]) -> Result<Self, DecodeError> {
         serde_json::from_slice(record).map_err(DecodeError::Commit)
     }
 
     /// The events with the stream's version after each.
     pub fn versioned(&self) -> impl Iterator<Item = (u64, &EventRef<'a>)> {
-        (self.version..).zip(&self.events)
+        (self.version..=u64::MAX).zip(&self.events)
     }
 
+    /// The stream's version after the last event.
     pub fn last_version(&self) -> u64 {
-        self.version + self.events.len().saturating_sub(1) as u64
+        last_version(self.version, self.events.len())
     }
 
+    /// Reads all the events.
     pub fn decode_events(&self) -> Result<Vec<AnyEvent>, DecodeError> {
         self.events.iter().map(EventRef::decode).collect()
     }
+}
+
+/// Total also for a damaged record.
+fn last_version(first: u64, events: usize) -> u64 {
+    first.saturating_add(events.saturating_sub(1) as u64)
 }

@@ -10,20 +10,32 @@ use uuid::Uuid;
 /// One event in its envelope. Its id is `stream@version`, so copying a log changes no id.
 #[derive(Clone, Debug, Serialize)]
 pub struct Envelope<'a> {
+    /// `stream@version`.
     pub id: String,
+    /// The type, by its outside name.
     #[serde(rename = "type")]
     pub name: &'a str,
+    /// The version of the type.
     pub version: u16,
+    /// `feature-<uuid>`.
     pub stream: String,
+    /// The stream's version after this event.
     pub stream_version: u64,
+    /// When it was decided.
     pub time: Timestamp,
+    /// Who gave the command.
     pub actor: Actor,
+    /// The command it follows from.
     pub command_id: Uuid,
+    /// The request that began it all.
     pub correlation_id: Uuid,
+    /// The event or command that led to this one directly.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub causation_id: Option<String>,
+    /// W3C Trace Context.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// What happened.
     pub data: &'a RawValue,
 }
 

@@ -1,5 +1,7 @@
 //! The written form of events: envelope, codec, upcasts, golden samples, JSON Schema.
 
+#![warn(missing_docs)]
+
 pub mod commit;
 pub mod envelope;
 pub mod registry;
@@ -13,14 +15,25 @@ pub use registry::{AnyEvent, EventType, event_types};
 /// defect of the program or damage of the data, never something to skip.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
+    /// The record is no JSON of the right shape.
     #[error("the record is not a commit: {0}")]
     Commit(#[source] serde_json::Error),
+    /// The data of an event is not what its type and version promise.
     #[error("event {name} version {version}: {source}")]
     Event {
+        /// The event's type.
         name: String,
+        /// The version it was written in.
         version: u16,
+        /// What was wrong.
         source: serde_json::Error,
     },
+    /// Neither this program's version nor one with an upcast.
     #[error("event type {name} version {version} is not known to this program; is it older than the log?")]
-    Unknown { name: String, version: u16 },
+    Unknown {
+        /// The event's type.
+        name: String,
+        /// The version it was written in.
+        version: u16,
+    },
 }

@@ -12,6 +12,7 @@ pub struct EventType {
     pub name: &'static str,
     /// The version this program writes; older ones are upcast when read.
     pub version: u16,
+    /// Whose streams have it.
     pub feature: Feature,
     /// The JSON Schema of its `data`.
     pub schema: fn() -> schemars::Schema,
@@ -28,7 +29,7 @@ macro_rules! events {
         /// An event of any feature.
         #[derive(Clone, Debug, PartialEq)]
         pub enum AnyEvent {
-            $($feature($module::Event),)*
+            $(#[doc = concat!("Of the feature `", stringify!($module), "`.")] $feature($module::Event),)*
         }
 
         $(impl From<$module::Event> for AnyEvent {

@@ -6,9 +6,13 @@ use serde_json::value::RawValue;
 
 /// One step: rewrites the `data` of version `from` into that of `from + 1`, and says why it was needed.
 pub struct Upcast {
+    /// The type, by its outside name.
     pub name: &'static str,
+    /// The version it reads.
     pub from: u16,
+    /// Why the old one was not enough.
     pub reason: &'static str,
+    /// Rewrites the data.
     pub step: fn(Value) -> Value,
 }
 
