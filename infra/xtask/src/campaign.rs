@@ -56,14 +56,14 @@ pub fn run(mut flags: Flags) -> Result<()> {
         tests,
     ];
     let mut command = test::in_test_world(&node, &words);
-    command.envs(seed.map(|seed| ("SPOOL_CAMPAIGN_SEED", seed)));
+    command.envs(seed.map(|seed| ("CAMPAIGN_SEED", seed)));
     if full {
-        command.env("SPOOL_CAMPAIGN_FULL", "1");
+        command.env("CAMPAIGN_FULL", "1");
     }
     if let Some(corpus) = corpus {
         let folder =
             std::fs::canonicalize(&corpus).with_context(|| format!("there is no folder {corpus}"))?;
-        command.env("SPOOL_CAMPAIGN_CORPUS", folder);
+        command.env("CAMPAIGN_CORPUS", folder);
     }
     cargo::succeed(&mut command)?;
     step.done();

@@ -51,7 +51,7 @@ pub fn run(mut flags: Flags) -> Result<()> {
     words.push("--show-output");
     let mut command = in_test_world(&node, &words);
     if let Some(seed) = seed {
-        command.env("SPOOL_CAMPAIGN_SEED", seed);
+        command.env("CAMPAIGN_SEED", seed);
     }
     let transcript = follow(&mut command)?;
     step.done();

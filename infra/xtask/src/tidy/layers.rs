@@ -15,8 +15,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("spool-media", &["spool-media-protocol"]),
     ("spool-commands", LOWER),
     ("spool-projections", LOWER),
-    ("spool-workers", BESIDE_WORKERS),
-    ("spool-gateway", ABOVE),
+    ("spool-workers", BESIDE),
+    ("spool-gateway", BESIDE),
     ("spool", ALL),
     ("xtask", &[]),
 ];
@@ -30,18 +30,8 @@ const LOWER: &[&str] = &[
     "spool-platform",
 ];
 
-const ABOVE: &[&str] = &[
-    "spool-domain",
-    "spool-schemas",
-    "spool-log",
-    "spool-tables",
-    "spool-blobs",
-    "spool-platform",
-    "spool-commands",
-    "spool-projections",
-];
-
-const BESIDE_WORKERS: &[&str] = &[
+/// The protocol is where a film's container is recognised by its first bytes, which uploads need as well.
+const BESIDE: &[&str] = &[
     "spool-domain",
     "spool-schemas",
     "spool-log",

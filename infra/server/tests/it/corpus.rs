@@ -1,0 +1,155 @@
+//! Uploads every film of a folder and holds the outcome against what the folder's manifest says.
+
+mod generated;
+mod manifest;
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use reqwest::Client;
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+
+use crate::server::Setup;
+use crate::waiting::within;
+use manifest::{Line, Outcome};
+
+/// Hostile films call this address; nothing may ever connect.
+const CANARY: &str = "127.0.0.1:18999";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_of_films_gets_what_its_manifest_says() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let corpus = match std::env::var_os("CAMPAIGN_CORPUS") {
+        Some(corpus) => corpus.into(),
+        None => generated::corpus(folder.path()).expect("ffmpeg makes the films"),
+    };
+    let wrong = upload_all(folder.path(), &corpus)
+        .await
+        .expect("the films can be uploaded");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Uploads them all, waits for each, and gives what went other than the manifest says.
+async fn upload_all(folder: &Path, corpus: &Path) -> Result<Vec<String>> {
+    let calls = watch_the_canary();
+    let setup = Setup::new(folder.join("data"), folder.join("server.log"));
+    let server = setup.start().await?;
+    let (http, token) = register(&server.base()).await?;
+    let mut wrong = Vec::new();
+    let mut waiting = Vec::new();
+    let lines = manifest::read(corpus)?;
+    println!("{} films", lines.len());
+    for line in lines {
+        let bytes =
+            std::fs::read(corpus.join(&line.file)).with_context(|| format!("{} is not there", line.file))?;
+        let (status, body) = upload(&http, &server.base(), &token, &line, bytes).await?;
+        match status {
+            201 => waiting.push((line, body["video"]["id"].as_str().unwrap_or_default().to_owned())),
+            _ => judge(
+                &line,
+                Outcome::Refused {
+                    status,
+                    reason: text(&body["detail"]),
+                },
+                &mut wrong,
+            ),
+        }
+    }
+    for (line, id) in waiting {
+        let film = ended(&http, &server.base(), &token, &id)
+            .await
+            .with_context(|| line.file.clone())?;
+        judge(&line, Outcome::of(film), &mut wrong);
+    }
+    let calls = calls.map_or(0, |calls| calls.load(Ordering::SeqCst));
+    if calls > 0 {
+        wrong.push(format!("something connected to {CANARY} {calls} times"));
+    }
+    server.stop().await?;
+    setup.verify()?;
+    Ok(wrong)
+}
+
+fn judge(line: &Line, outcome: Outcome, wrong: &mut Vec<String>) {
+    let verdict = line.hold_against(&outcome);
+    let shown = outcome.shown();
+    match verdict {
+        Ok(()) => println!("  {}: {shown}", line.file),
+        Err(complaint) => {
+            println!("  {}: {shown} (WRONG: {complaint})", line.file);
+            wrong.push(format!(
+                "{} ({}): {complaint}; it was {shown}",
+                line.file, line.expected
+            ));
+        }
+    }
+}
+
+async fn register(base: &str) -> Result<(Client, String)> {
+    let http = Client::new();
+    let body = json!({
+        "email": "films@example.org", "password": "correct horse battery", "username": "films",
+        "first_name": "Many", "last_name": "Films",
+    });
+    let answer = http
+        .post(format!("{base}/api/auth/register"))
+        .json(&body)
+        .send()
+        .await?;
+    let body: Value = answer.error_for_status()?.json().await?;
+    Ok((http, text(&body["access_token"])))
+}
+
+async fn upload(http: &Client, base: &str, token: &str, line: &Line, bytes: Vec<u8>) -> Result<(u16, Value)> {
+    let name = line.file.rsplit('/').next().unwrap_or_default().to_owned();
+    let form = Form::new()
+        .text("title", line.file.clone())
+        .part("file", Part::bytes(bytes).file_name(name));
+    let post = http
+        .post(format!("{base}/api/storage/upload/video"))
+        .bearer_auth(token)
+        .multipart(form);
+    let answer = post.send().await?;
+    let status = answer.status().as_u16();
+    Ok((status, answer.json().await.unwrap_or(Value::Null)))
+}
+
+/// The film once its job has ended, well or not.
+async fn ended(http: &Client, base: &str, token: &str, id: &str) -> Result<Value> {
+    let url = format!("{base}/api/videos/{id}");
+    within(Duration::from_secs(300), "the end of a job", async || {
+        let film: Value = http.get(&url).bearer_auth(token).send().await?.json().await?;
+        let has_ended = matches!(film["status"].as_str(), Some("ready" | "failed"));
+        Ok(if has_ended {
+            Ok(film)
+        } else {
+            Err(film.to_string())
+        })
+    })
+    .await
+}
+
+/// Counts connections to the canary's address; nothing when somebody else listens there.
+fn watch_the_canary() -> Option<Arc<AtomicUsize>> {
+    static LISTENER: Mutex<Option<TcpListener>> = Mutex::new(None);
+    let listener = TcpListener::bind(CANARY).ok()?;
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let heard = listener.try_clone().ok()?;
+    *LISTENER.lock().ok()? = Some(listener);
+    std::thread::spawn(move || {
+        for _ in heard.incoming() {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    Some(calls)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
