@@ -78,8 +78,16 @@ fn upload(server: &Server, visitor: &Visitor) -> Result<String> {
     spool
         .current_dir(cargo::root())
         .args(["upload", FILM, "--title", "Big Buck Bunny"]);
-    spool.args(["--url", &format!("http://{}", server.address())]);
-    spool.args(["--email", &visitor.email, "--password", &visitor.password]);
+    // In the environment, so that the password is not in the list of processes.
+    spool
+        .env("SPOOL_EMAIL", &visitor.email)
+        .env("SPOOL_PASSWORD", &visitor.password);
+    spool.args([
+        "--wait",
+        "playable",
+        "--url",
+        &format!("http://{}", server.address()),
+    ]);
     spool.stderr(std::process::Stdio::inherit());
     let printed = spool.output().context("could not start spool upload")?;
     let text = String::from_utf8_lossy(&printed.stdout).into_owned();
