@@ -1,0 +1,265 @@
+//! A job's course: who may have it, for how long, and how it ends.
+
+use crate::jobs_given::*;
+use spool_domain::decider::{Decider, refold, scenario::given};
+use spool_domain::jobs::*;
+use spool_domain::time::Millis;
+
+#[test]
+fn a_job_is_requested_once() {
+    given::<Job>(&[])
+        .when(Command::Request(wanted()), NOW)
+        .then(&job(&[]));
+    given::<Job>(&job(&[]))
+        .when(Command::Request(wanted()), NOW)
+        .then_nothing();
+}
+
+#[test]
+fn there_is_nothing_to_do_about_a_job_that_is_not() {
+    for command in [
+        claim("a"),
+        Command::Renew {
+            attempt: 1,
+            lease: LEASE,
+        },
+        report(1, vec![]),
+        complete(1),
+        fail(1, passing()),
+        Command::Cancel { by: owner() },
+        Command::Restart { by: owner() },
+    ] {
+        given::<Job>(&[])
+            .when(command, NOW)
+            .then_refused(Refusal::NoSuchJob);
+    }
+    given::<Job>(&[]).when(Command::Wake, NOW).then_nothing();
+}
+
+#[test]
+fn a_waiting_job_is_claimed() {
+    given::<Job>(&job(&[]))
+        .when(claim("a"), NOW)
+        .then(&[claimed(1, "a")]);
+}
+
+#[test]
+fn nobody_else_claims_a_leased_job() {
+    given::<Job>(&job(&[claimed(1, "a")]))
+        .when(claim("b"), NOW)
+        .then_refused(Refusal::Leased);
+}
+
+#[test]
+fn a_worker_that_comes_back_takes_its_own_job_again() {
+    given::<Job>(&job(&[claimed(1, "a")]))
+        .when(claim("a"), NOW)
+        .then(&[claimed(2, "a")]);
+}
+
+#[test]
+fn a_job_whose_lease_has_run_out_is_anybodys() {
+    let late = NOW + LEASE;
+    let again = Event::Claimed(Claimed {
+        attempt: 2,
+        worker: "b".into(),
+        until: late + LEASE,
+    });
+    given::<Job>(&job(&[claimed(1, "a")]))
+        .when(claim("b"), late)
+        .then(&[again]);
+}
+
+#[test]
+fn a_job_is_not_claimed_during_its_pause() {
+    let past = job(&[claimed(1, "a"), pause(1, passing(), NOW + Millis(2_000))]);
+    given::<Job>(&past)
+        .when(claim("a"), NOW + Millis(1_999))
+        .then_refused(Refusal::Leased);
+}
+
+#[test]
+fn a_film_that_kills_its_worker_again_and_again_is_given_up() {
+    let past = job(&[claimed(1, "a"), claimed(2, "a"), claimed(3, "a")]);
+    let late = NOW + LEASE;
+    for (worker, now) in [("a", NOW), ("a", late), ("b", late)] {
+        given::<Job>(&past)
+            .when(claim(worker), now)
+            .then_refused(Refusal::Leased);
+    }
+    let expired = Failure {
+        code: "lease_expired".into(),
+        sentence: "the worker stopped answering".into(),
+        passing: true,
+    };
+    given::<Job>(&past)
+        .when(Command::Wake, late)
+        .then(&[failed(3, expired)]);
+}
+
+#[test]
+fn a_film_that_gets_further_each_time_is_not_given_up() {
+    let past = job(&[
+        claimed(1, "a"),
+        claimed(2, "a"),
+        claimed(3, "a"),
+        announced(3),
+        published(3, 0, 1),
+    ]);
+    given::<Job>(&past).when(claim("a"), NOW).then(&[claimed(4, "a")]);
+}
+
+#[test]
+fn the_holder_renews_its_lease_and_nobody_else_does() {
+    let later = NOW + Millis(10_000);
+    let renew = |attempt| Command::Renew {
+        attempt,
+        lease: LEASE,
+    };
+    let until = later + LEASE;
+    given::<Job>(&job(&[claimed(1, "a")]))
+        .when(renew(1), later)
+        .then(&[Event::LeaseRenewed(LeaseRenewed { attempt: 1, until })]);
+    given::<Job>(&job(&[claimed(1, "a"), claimed(2, "a")]))
+        .when(renew(1), later)
+        .then_refused(Refusal::Fenced);
+    given::<Job>(&cancelled())
+        .when(renew(1), later)
+        .then_refused(Refusal::Over("cancelled"));
+}
+
+#[test]
+fn no_lease_is_longer_than_an_hour_nor_ends_before_it_begins() {
+    for (asked, given_ms) in [(i64::MAX, 3_600_000), (-1, 0)] {
+        let claim = Command::Claim {
+            worker: "a".into(),
+            lease: Millis(asked),
+        };
+        let until = NOW + Millis(given_ms);
+        let worker = "a".into();
+        given::<Job>(&job(&[]))
+            .when(claim, NOW)
+            .then(&[Event::Claimed(Claimed {
+                attempt: 1,
+                worker,
+                until,
+            })]);
+    }
+}
+
+#[test]
+fn a_passing_failure_is_followed_by_longer_and_longer_pauses() {
+    let first = job(&[claimed(1, "a")]);
+    given::<Job>(&first)
+        .when(fail(1, passing()), NOW)
+        .then(&[pause(1, passing(), NOW + Millis(2_000))]);
+    let second = job(&[claimed(1, "a"), pause(1, passing(), NOW), claimed(2, "b")]);
+    given::<Job>(&second)
+        .when(fail(2, passing()), NOW)
+        .then(&[pause(2, passing(), NOW + Millis(4_000))]);
+}
+
+#[test]
+fn the_last_failure_and_a_lasting_one_end_the_job() {
+    given::<Job>(&job(&[claimed(1, "a")]))
+        .when(fail(1, lasting()), NOW)
+        .then(&[failed(1, lasting())]);
+    let third = job(&[claimed(1, "a"), claimed(2, "a"), claimed(3, "a")]);
+    given::<Job>(&third)
+        .when(fail(3, passing()), NOW)
+        .then(&[failed(3, passing())]);
+}
+
+#[test]
+fn a_failure_told_twice_ends_one_attempt() {
+    let past = job(&[claimed(1, "a"), pause(1, passing(), NOW)]);
+    given::<Job>(&past)
+        .when(fail(1, passing()), NOW)
+        .then_refused(Refusal::Fenced);
+}
+
+#[test]
+fn the_owner_cancels_a_job_and_its_worker_learns_of_it() {
+    let news = [Event::Cancelled(Cancelled { by: owner() })];
+    for past in [job(&[]), job(&[claimed(1, "a")])] {
+        given::<Job>(&past)
+            .when(Command::Cancel { by: owner() }, NOW)
+            .then(&news);
+        given::<Job>(&past)
+            .when(Command::Cancel { by: stranger() }, NOW)
+            .then_refused(Refusal::NotOwner);
+    }
+    given::<Job>(&cancelled())
+        .when(Command::Cancel { by: owner() }, NOW)
+        .then_nothing();
+    for command in [claim("a"), report(1, vec![]), complete(1), fail(1, passing())] {
+        given::<Job>(&cancelled())
+            .when(command, NOW)
+            .then_refused(Refusal::Over("cancelled"));
+    }
+}
+
+#[test]
+fn what_has_ended_otherwise_cannot_be_cancelled() {
+    for (end, word) in [(completed(1), "completed"), (failed(1, lasting()), "failed")] {
+        given::<Job>(&job(&[claimed(1, "a"), end]))
+            .when(Command::Cancel { by: owner() }, NOW)
+            .then_refused(Refusal::Over(word));
+    }
+}
+
+#[test]
+fn the_owner_starts_a_failed_or_cancelled_job_again() {
+    let restart = |by| Command::Restart { by };
+    let news = [Event::Restarted(Restarted { by: owner() })];
+    for past in [cancelled(), job(&[claimed(1, "a"), failed(1, lasting())])] {
+        given::<Job>(&past).when(restart(owner()), NOW).then(&news);
+        given::<Job>(&past)
+            .when(restart(stranger()), NOW)
+            .then_refused(Refusal::NotOwner);
+    }
+    given::<Job>(&job(&[])).when(restart(owner()), NOW).then_nothing();
+    given::<Job>(&job(&[claimed(1, "a")]))
+        .when(restart(owner()), NOW)
+        .then_refused(Refusal::Running);
+    given::<Job>(&job(&[claimed(1, "a"), completed(1)]))
+        .when(restart(owner()), NOW)
+        .then_refused(Refusal::Over("completed"));
+}
+
+#[test]
+fn a_restarted_job_fences_the_attempts_before_and_has_all_its_tries() {
+    let past = job(&[
+        claimed(1, "a"),
+        claimed(2, "a"),
+        claimed(3, "a"),
+        failed(3, lasting()),
+        Event::Restarted(Restarted { by: owner() }),
+    ]);
+    given::<Job>(&past)
+        .when(report(3, vec![]), NOW)
+        .then_refused(Refusal::Fenced);
+    given::<Job>(&past).when(claim("b"), NOW).then(&[claimed(4, "b")]);
+    let again = [&past[..], &[claimed(4, "b")]].concat();
+    given::<Job>(&again)
+        .when(fail(4, passing()), NOW)
+        .then(&[pause(4, passing(), NOW + Millis(2_000))]);
+}
+
+#[test]
+fn the_timer_ends_an_attempt_whose_worker_is_silent() {
+    let past = job(&[claimed(1, "a")]);
+    let silent = Failure {
+        code: "lease_expired".into(),
+        sentence: "the worker stopped answering".into(),
+        passing: true,
+    };
+    let due = NOW + LEASE;
+    assert_eq!(refold::<Job>(&past).due(), Some((due, Command::Wake)));
+    given::<Job>(&past)
+        .when(Command::Wake, due)
+        .then(&[pause(1, silent, due + Millis(2_000))]);
+    given::<Job>(&past)
+        .when(Command::Wake, due + Millis(-1))
+        .then_nothing();
+}
