@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use spool_log::{Config, Log};
+use spool_log::{Config, Log, Operation};
 
 const EVENT_BYTES: usize = 300;
 const IDEAL_FILE_BYTES: u64 = 128 << 20;
@@ -32,12 +32,38 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .tempdir_in(disk)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ideal_file = zero_filled(&dir.path().join("ideal"))?;
-    let log = Log::open(Config::new(dir.path().join("log")))?;
+    let mut config = Config::new(dir.path().join("log"));
+    let simulated_sync = std::env::var("BENCH_SYNC_US")
+        .ok()
+        .and_then(|us| us.parse().ok())
+        .map(Duration::from_micros);
+    if let Some(time) = simulated_sync {
+        config.inject = Some(Arc::new(move |operation| {
+            if operation == Operation::Sync {
+                std::thread::sleep(time);
+            }
+            Ok(())
+        }));
+    }
+    let log = Log::open(config)?;
     for callers in [1, 16, 128] {
         let (mut product, mut ideal) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
-            ideal.push(run_ideal(&ideal_file, callers, Duration::from_secs_f64(seconds))?);
+            ideal.push(run_ideal(
+                &ideal_file,
+                callers,
+                Duration::from_secs_f64(seconds),
+                simulated_sync,
+            )?);
             product.push(runtime.block_on(run_product(&log, callers, Duration::from_secs_f64(seconds)))?);
+        }
+        if std::env::var_os("BENCH_ROUNDS").is_some() {
+            for (product, ideal) in product.iter().zip(&ideal) {
+                eprintln!(
+                    "{callers} callers: {:.0}/s, ideal {:.0}/s",
+                    product.per_second, ideal.per_second
+                );
+            }
         }
         report(callers, product, ideal);
     }
@@ -82,7 +108,7 @@ async fn run_product(log: &Log, callers: usize, time: Duration) -> Result<Round,
     })
 }
 
-fn run_ideal(file: &File, callers: usize, time: Duration) -> std::io::Result<Round> {
+fn run_ideal(file: &File, callers: usize, time: Duration, sync: Option<Duration>) -> std::io::Result<Round> {
     let bytes = vec![b'e'; callers * EVENT_BYTES];
     let mut latencies_us = Vec::new();
     let mut at = 0;
@@ -93,6 +119,9 @@ fn run_ideal(file: &File, callers: usize, time: Duration) -> std::io::Result<Rou
             at = 0;
         }
         file.write_all_at(&bytes, at)?;
+        if let Some(time) = sync {
+            std::thread::sleep(time);
+        }
         file.sync_data()?;
         at += bytes.len() as u64;
         latencies_us.push(microseconds(asked.elapsed()));

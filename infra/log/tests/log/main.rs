@@ -1,0 +1,7 @@
+//! The tests of the log: what every backend promises, and what damage, faults and power cuts may do to the embedded one.
+
+mod contract;
+mod damage;
+mod faults;
+mod prefix;
+mod suite;
