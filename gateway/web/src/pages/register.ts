@@ -14,7 +14,6 @@ export function register({ query }: Visit): View {
     password: field({ name: "password", label: "Password", type: "password", autocomplete: "new-password", required: true, hint: "Longer is better: a few words make a good one." }),
   };
   const value = (name: keyof typeof fields) => fields[name].input.value;
-  const names = el("div", { class: "field-pair" }, fields.first_name.element, fields.last_name.element);
   const entry = form({
     testid: "register-form",
     fields: Object.values(fields),
@@ -32,7 +31,7 @@ export function register({ query }: Visit): View {
     },
     explain: (problem) => (problem.status === 409 && problem.errors.length === 0 ? taken(problem) : problem),
   });
-  entry.prepend(names);
+  entry.prepend(el("div", { class: "field-pair" }, fields.first_name.element, fields.last_name.element));
   const next = query.get("next");
   const login = next ? `/login?next=${encodeURIComponent(next)}` : "/login";
   const element = el(

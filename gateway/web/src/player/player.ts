@@ -149,6 +149,7 @@ export function player(options: PlayerOptions): Player {
   for (const kind of ["play", "pause", "ended"]) media.addEventListener(kind, showPlaying);
   for (const kind of ["timeupdate", "durationchange", "progress", "seeked"]) media.addEventListener(kind, showTime);
   media.addEventListener("ratechange", showSpeed);
+  media.addEventListener("resize", showQuality);
   media.addEventListener("click", toggle);
   media.addEventListener("dblclick", display.fullscreen);
   playButton.addEventListener("click", toggle);

@@ -27,6 +27,8 @@ export interface StreamEvents {
 const MANIFEST_MS = 15_000;
 const REFRESH_PAUSE_MS = 4000;
 const MEDIA_RECOVERIES = 2;
+/** Time for the other rung's next segment to arrive. */
+const SWITCH_MARGIN_SECONDS = 1.5;
 
 export class Stream {
   private library: HlsClass | null = null;
@@ -38,6 +40,8 @@ export class Stream {
   private refreshedAt = 0;
   private refreshing = false;
   private recoveries = 0;
+  /** What is buffered may have been loaded by an instance that is gone. */
+  private handedOver = false;
   private destroyed = false;
 
   constructor(
@@ -53,6 +57,7 @@ export class Stream {
     if (this.destroyed) return;
     if (!this.library.isSupported()) return this.openNatively(position);
     this.hls?.destroy();
+    this.handedOver = false;
     const hls = new this.library(this.config(position));
     this.adopt(hls);
     hls.on(this.library.Events.MANIFEST_PARSED, () => this.restrict(hls));
@@ -80,9 +85,11 @@ export class Stream {
     return rungs.sort((one, other) => other.bandwidth - one.bandwidth);
   }
 
-  /** The rung being shown. */
+  /** The rung being shown: told by the picture itself, because an instance does not know what it was handed over. */
   playing(): Rung | null {
-    const level = this.hls?.levels[this.hls.currentLevel] ?? this.hls?.levels[this.hls.loadLevel];
+    const { videoWidth, videoHeight } = this.media;
+    const levels = this.hls?.levels ?? [];
+    const level = levels.find(({ width, height }) => width === videoWidth && height === videoHeight) ?? levels[this.hls?.currentLevel ?? -1];
     return level ? { name: nameIn(level.uri), label: rungLabel(level.width, level.height), bandwidth: level.bitrate } : null;
   }
 
@@ -95,6 +102,7 @@ export class Stream {
     this.chosen = name;
     if (!this.hls) return;
     this.hls.nextLevel = name === null ? -1 : this.indexOf(this.hls, name);
+    if (this.handedOver && this.playing()?.name !== name) this.dropAhead(this.hls);
     this.events.changed();
   }
 
@@ -104,6 +112,15 @@ export class Stream {
     this.hls = null;
     this.media.removeAttribute("src");
     this.media.load();
+  }
+
+  /** Throws away what is buffered after the present segment; hls.js does so itself only for what it has loaded itself. */
+  private dropAhead(hls: Hls): void {
+    const soon = this.media.currentTime + SWITCH_MARGIN_SECONDS;
+    const boundary = hls.latestLevelDetails?.fragments.find((fragment) => fragment.end > soon)?.end;
+    if (boundary === undefined || !this.library) return;
+    const type = hls.audioTracks.length > 0 ? "video" : null;
+    hls.trigger(this.library.Events.BUFFER_FLUSHING, { startOffset: boundary, endOffset: Number.POSITIVE_INFINITY, type });
   }
 
   private async refresh(): Promise<void> {
@@ -152,7 +169,9 @@ export class Stream {
     if (this.destroyed) return;
     if (played) next.startLevel = this.indexOf(next, nameIn(played));
     next.attachMedia(source);
-    next.startLoad(this.media.currentTime, true);
+    this.handedOver = true;
+    // A position has to be named: without one the growing playlist would be joined at its end.
+    next.startLoad(this.media.currentTime);
     if (this.chosen !== null) next.loadLevel = this.indexOf(next, this.chosen);
     this.events.changed();
   }
@@ -211,6 +230,8 @@ export class Stream {
       capLevelToPlayerSize: true,
       backBufferLength: 60,
       maxBufferLength: 30,
+      // Whoever stops after a minute has not loaded ten.
+      maxMaxBufferLength: 60,
     };
   }
 
