@@ -24,11 +24,12 @@ pub(crate) fn head_of(key: String, found: &Metadata) -> Head {
     let modified_ms = seconds
         .saturating_mul(1_000)
         .saturating_add(nanoseconds / 1_000_000);
+    let etag = format!("\"{size:x}-{seconds:x}{nanoseconds:08x}-{:x}\"", found.ino());
     Head {
         key,
         size,
         modified_ms,
-        etag: format!("\"{size:x}-{seconds:x}{nanoseconds:08x}\""),
+        etag,
     }
 }
 
