@@ -39,6 +39,7 @@ export class Stream {
   private chosen: string | null = null;
   private refreshedAt = 0;
   private refreshing = false;
+  private later: number | undefined;
   private recoveries = 0;
   /** What is buffered may have been loaded by an instance that is gone. */
   private handedOver = false;
@@ -69,7 +70,14 @@ export class Stream {
   async update(address: string, renditions: readonly Rendition[]): Promise<void> {
     this.address = address;
     this.renditions = renditions;
-    if (!this.hls || this.refreshing || Date.now() - this.refreshedAt < REFRESH_PAUSE_MS) return;
+    clearTimeout(this.later);
+    if (!this.hls) return;
+    const pause = this.refreshing ? REFRESH_PAUSE_MS : this.refreshedAt + REFRESH_PAUSE_MS - Date.now();
+    // What came too soon may be the last that is said of this job, so it is kept, not dropped.
+    if (pause > 0) {
+      this.later = window.setTimeout(() => void this.update(this.address, this.renditions), pause);
+      return;
+    }
     const wanted = usable(renditions, this.media.currentTime, this.offered);
     if (wanted.size === 0 || sameNames(wanted, this.offered) || this.chosenIsIn(wanted) === false) return;
     await this.refresh();
@@ -108,6 +116,7 @@ export class Stream {
 
   destroy(): void {
     this.destroyed = true;
+    clearTimeout(this.later);
     this.hls?.destroy();
     this.hls = null;
     this.media.removeAttribute("src");
