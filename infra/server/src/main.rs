@@ -1,2 +1,28 @@
-//! The binary: opens the world once and runs the roles.
-fn main() {}
+//! The binary `spool`: reads the command line and does the one thing it says.
+
+mod cli;
+mod local;
+mod node;
+mod operator;
+mod roles;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("spool: starting the runtime failed: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(cli::run(arguments)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("spool: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
