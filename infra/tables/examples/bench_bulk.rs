@@ -16,18 +16,23 @@ fn main() -> Result<(), TablesError> {
     let (rows, bytes) = (number(1_000_000), number(300));
     let value = vec![b'x'; usize::try_from(bytes).expect("a row fits into memory")];
     let tables = Tables::open(dir)?;
-    for (shape, keys) in [
-        ("every event a new row, random keys", u64::MAX),
-        ("1,000 rows changed again and again", 1_000),
-    ] {
+    let shapes = [
+        ("every event a new row, keys by time", Keys::ByTime),
+        ("every event a new row, keys at random", Keys::AtRandom(u64::MAX)),
+        ("1,000 rows changed again and again", Keys::AtRandom(1_000)),
+    ];
+    for (shape, keys) in shapes {
         tables.drop_version("bench", 1)?;
         let view = tables.view("bench", 1)?;
-        let started = Instant::now();
+        let (started, cpu) = (Instant::now(), cpu_seconds());
         fill(&view, rows, keys, &value)?;
-        let seconds = started.elapsed().as_secs_f64();
-        println!("bulk, {shape}: {:.0} events/s", rows as f64 / seconds);
-        read(&view, keys)?;
-        println!("content hash in {:.2} s", timed(|| view.content_hash())?);
+        let (seconds, cpu) = (started.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+        println!(
+            "bulk, {shape}: {:.0} events/s, {:.0} a CPU second",
+            rows as f64 / seconds,
+            rows as f64 / cpu
+        );
+        read(&view, rows, keys)?;
     }
     tables.drop_version("bench", 1)
 }
@@ -38,16 +43,38 @@ fn timed<T>(work: impl FnOnce() -> Result<T, TablesError>) -> Result<f64, Tables
     Ok(started.elapsed().as_secs_f64())
 }
 
+#[derive(Clone, Copy)]
+enum Keys {
+    /// As UUIDv7 are, a few writers mixed.
+    ByTime,
+    /// So many different ones, in no order.
+    AtRandom(u64),
+}
+
+/// In steps of 10 ms, which is what Linux counts in.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .skip(11)
+        .take(2);
+    fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
 /// Spreads the keys as ids are: odd multipliers visit every number once.
-fn key(event: u64, keys: u64) -> String {
+fn key(event: u64, keys: Keys) -> String {
     match keys {
-        // As UUIDv7 are, a few writers mixed.
-        0 => format!("{:012x}{:04x}", event / 8, (event % 8).wrapping_mul(0x9e37)),
-        keys => format!("{:016x}", (event % keys).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+        Keys::ByTime => format!("{:012x}{:04x}", event / 8, (event % 8).wrapping_mul(0x9e37)),
+        Keys::AtRandom(different) => {
+            format!("{:016x}", (event % different).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        }
     }
 }
 
-fn fill(view: &ViewTables, rows: u64, keys: u64, value: &[u8]) -> Result<(), TablesError> {
+fn fill(view: &ViewTables, rows: u64, keys: Keys, value: &[u8]) -> Result<(), TablesError> {
     view.begin_bulk()?;
     let mut batch = Batch::new();
     for event in 0..rows {
@@ -64,15 +91,16 @@ fn fill(view: &ViewTables, rows: u64, keys: u64, value: &[u8]) -> Result<(), Tab
     view.finish_bulk()
 }
 
-fn read(view: &ViewTables, keys: u64) -> Result<(), TablesError> {
+fn read(view: &ViewTables, rows: u64, keys: Keys) -> Result<(), TablesError> {
     const READS: u64 = 50_000;
-    let gets = timed(|| (0..READS).try_for_each(|read| view.get("rows", &key(read, keys), "").map(drop)))?;
+    let gets =
+        timed(|| (0..READS).try_for_each(|read| view.get("rows", &key(read % rows, keys), "").map(drop)))?;
     println!("get: {:.1} µs", gets / READS as f64 * 1e6);
     let pages = timed(|| {
         (0..READS / 10).try_for_each(|read| {
             view.range(
                 "rows",
-                &key(read, keys),
+                &key(read % rows, keys),
                 (Unbounded, Unbounded),
                 Order::Ascending,
                 20,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{check_name, io};
-use crate::{TablesError, ViewTables, file};
+use crate::{Opened, TablesError, ViewTables, file};
 
 /// All tables below one folder: `<dir>/<view>/v<version>.db`. Clones share what is open. One process at a time: the
 /// lock of the data directory sees to that.
@@ -40,6 +40,14 @@ impl Tables {
         std::fs::create_dir_all(dir).map_err(io("creating", dir))?;
         file::sync_dir(dir)?;
         let view = ViewTables::open(name, version, path)?;
+        if let Opened::Replaced { reason, .. } = view.opened() {
+            tracing::warn!(
+                view = name,
+                version,
+                reason,
+                "tables could not be used and start empty"
+            );
+        }
         open.insert((name.to_owned(), version), view.clone());
         Ok(view)
     }

@@ -1,3 +1,4 @@
+//! The layers, their errors, and printing.
 use super::fields::{FIELDS, Field, Kind};
 use super::*;
 

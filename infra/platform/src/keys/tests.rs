@@ -1,3 +1,4 @@
+//! Keys over restarts, erasures, rotations and mistakes of the operator.
 use std::os::unix::fs::PermissionsExt;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
