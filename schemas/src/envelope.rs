@@ -1,6 +1,7 @@
 //! An event with all that is known about it, as people and tools outside the log see it.
 
 use crate::commit::{CommitRef, EventRef};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use spool_domain::actors::Actor;
@@ -8,7 +9,7 @@ use spool_domain::time::Timestamp;
 use uuid::Uuid;
 
 /// One event in its envelope. Its id is `stream@version`, so copying a log changes no id.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Envelope<'a> {
     /// `stream@version`.
     pub id: String,
@@ -36,6 +37,7 @@ pub struct Envelope<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
     /// What happened.
+    #[schemars(with = "serde_json::Value")]
     pub data: &'a RawValue,
 }
 

@@ -4,6 +4,7 @@
 
 pub mod commit;
 pub mod envelope;
+pub mod json_schema;
 pub mod registry;
 pub mod upcasts;
 
