@@ -1,0 +1,63 @@
+//! A commit as the views read it: where, when, and its events, each decoded once and only when asked for.
+//!
+//! The rest of the envelope (actor, command, cause) is skipped, because no view is made of it and reading it
+//! costs a third of a rebuild.
+
+use crate::ViewError;
+use serde::{Deserialize, Deserializer, de};
+use serde_json::value::RawValue;
+use spool_domain::ids::StreamId;
+use spool_domain::time::Timestamp;
+use spool_schemas::{AnyEvent, DecodeError};
+use std::cell::OnceCell;
+
+/// All facts of one commit, borrowing from the record.
+#[derive(Debug, Deserialize)]
+pub struct Facts<'a> {
+    #[serde(deserialize_with = "stream")]
+    pub stream: StreamId,
+    /// The stream's version after the first of the facts.
+    pub version: u64,
+    pub time: Timestamp,
+    #[serde(borrow, rename = "events")]
+    pub all: Vec<Fact<'a>>,
+}
+
+/// One event, decoded at most once however many views look at it.
+#[derive(Debug, Deserialize)]
+pub struct Fact<'a> {
+    #[serde(rename = "type", borrow)]
+    pub name: &'a str,
+    #[serde(rename = "v")]
+    version: u16,
+    #[serde(borrow)]
+    data: &'a RawValue,
+    #[serde(skip)]
+    decoded: OnceCell<Box<Result<AnyEvent, DecodeError>>>,
+}
+
+impl<'a> Facts<'a> {
+    pub fn decode(record: &'a [u8]) -> Result<Self, DecodeError> {
+        serde_json::from_slice(record).map_err(DecodeError::Commit)
+    }
+}
+
+impl Fact<'_> {
+    /// The event, or poison when this program cannot read it.
+    pub fn event(&self) -> Result<&AnyEvent, ViewError> {
+        let decoded = self
+            .decoded
+            .get_or_init(|| Box::new(AnyEvent::decode(self.name, self.version, self.data)));
+        decoded
+            .as_ref()
+            .as_ref()
+            .map_err(|error| ViewError::Poison(error.to_string()))
+    }
+}
+
+/// Borrows the text; the domain's own form has to take escapes into account and allocates.
+fn stream<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StreamId, D::Error> {
+    <&'de str>::deserialize(deserializer)?
+        .parse()
+        .map_err(de::Error::custom)
+}

@@ -1,0 +1,215 @@
+//! The rows a fold works on: decoded once, kept while they are hot, written once a batch.
+
+use crate::ViewError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use spool_tables::{Batch, Position, ViewTables};
+use std::any::Any;
+use std::collections::HashMap;
+
+/// What one row may cost in memory beyond its encoded bytes: key, map entry, pointers.
+const ENTRY_BYTES: usize = 256;
+/// Decoded rows take about this many times their encoded size.
+const DECODED: usize = 2;
+
+/// The rows of one version of a view, read through the unwritten changes, the cache and the table.
+///
+/// All rows of one table are of one type. Memory: the cache keeps two generations of rows, each about half of
+/// `cache_bytes`; a row that is used moves to the younger one, and the older is dropped whole.
+pub struct Rows {
+    tables: ViewTables,
+    /// By table, partition key and sort key, joined by NUL.
+    young: HashMap<String, Entry>,
+    old: HashMap<String, Entry>,
+    young_bytes: usize,
+    cache_bytes: usize,
+    changed: Vec<String>,
+    scratch: String,
+    /// The commit being folded.
+    at: Position,
+}
+
+struct Entry {
+    slot: Box<dyn Slot>,
+    bytes: usize,
+    changed: Option<Position>,
+}
+
+/// An `Option<Row>` whose type only the view knows.
+trait Slot: Any + Send {
+    fn encode(&self) -> Option<Vec<u8>>;
+}
+
+impl<T: Serialize + Send + 'static> Slot for Option<T> {
+    fn encode(&self) -> Option<Vec<u8>> {
+        let row = self.as_ref()?;
+        Some(serde_json::to_vec(row).expect("rows have string keys only and no value that can fail"))
+    }
+}
+
+impl Rows {
+    pub(crate) fn new(tables: ViewTables, cache_bytes: usize) -> Self {
+        Self {
+            tables,
+            young: HashMap::new(),
+            old: HashMap::new(),
+            young_bytes: 0,
+            cache_bytes,
+            changed: vec![],
+            scratch: String::new(),
+            at: Position {
+                partition: 0,
+                offset: 0,
+            },
+        }
+    }
+
+    /// The row as it is before this change.
+    pub fn get<T>(&mut self, table: &str, pk: &str, sk: &str) -> Result<Option<&T>, ViewError>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
+        self.load::<T>(table, pk, sk)?;
+        Ok(slot::<T>(self.loaded()).as_ref())
+    }
+
+    /// The row, to be changed in place; `None` is a row that is not there, and setting it to `None` deletes it.
+    pub fn edit<T>(&mut self, table: &str, pk: &str, sk: &str) -> Result<&mut Option<T>, ViewError>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
+        self.load::<T>(table, pk, sk)?;
+        self.note_change();
+        Ok(slot::<T>(self.loaded()))
+    }
+
+    /// Writes or deletes the row whatever it was before.
+    pub fn set<T>(&mut self, table: &str, pk: &str, sk: &str, row: Option<T>)
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
+        self.point_at(table, pk, sk);
+        self.promote();
+        match self.young.get_mut(&self.scratch) {
+            Some(entry) => *slot::<T>(entry) = row,
+            None => self.insert(row, 0),
+        }
+        self.note_change();
+    }
+
+    pub(crate) fn begin(&mut self, at: Position) {
+        self.at = at;
+    }
+
+    pub(crate) fn changed_count(&self) -> usize {
+        self.changed.len()
+    }
+
+    /// Puts everything changed since the last time into `batch`; `each` is told table and partition key.
+    pub(crate) fn drain(&mut self, batch: &mut Batch, mut each: impl FnMut(&str, &str)) {
+        for key in std::mem::take(&mut self.changed) {
+            let Some(entry) = self.young.get_mut(&key) else {
+                continue;
+            };
+            let at = entry.changed.take().expect("what is listed as changed says when");
+            let (table, pk, sk) = parts(&key);
+            each(table, pk);
+            match entry.slot.encode() {
+                Some(bytes) => {
+                    self.young_bytes += (bytes.len() * DECODED).saturating_sub(entry.bytes);
+                    entry.bytes = bytes.len() * DECODED;
+                    batch.put(table, pk, sk, bytes, at);
+                }
+                None => batch.delete(table, pk, sk, at),
+            }
+        }
+    }
+
+    /// After a successful write: gives memory back when the cache has grown enough.
+    pub(crate) fn settle(&mut self) {
+        if self.young_bytes > self.cache_bytes / 2 {
+            self.old = std::mem::take(&mut self.young);
+            self.young_bytes = 0;
+        }
+    }
+
+    /// Drops unwritten changes and the cache, as a crash would.
+    pub(crate) fn forget(&mut self) {
+        self.young.clear();
+        self.old.clear();
+        self.changed.clear();
+        self.young_bytes = 0;
+    }
+
+    fn load<T>(&mut self, table: &str, pk: &str, sk: &str) -> Result<(), ViewError>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+    {
+        self.point_at(table, pk, sk);
+        self.promote();
+        if self.young.contains_key(&self.scratch) {
+            return Ok(());
+        }
+        let (row, bytes) = match self.tables.get(table, pk, sk)? {
+            Some(stored) => {
+                let row: T = serde_json::from_slice(&stored.value)
+                    .map_err(|error| ViewError::poison(format!("row {table} {pk} {sk}: {error}")))?;
+                (Some(row), stored.value.len() * DECODED)
+            }
+            None => (None, 0),
+        };
+        self.insert(row, bytes);
+        Ok(())
+    }
+
+    fn insert<T: Serialize + Send + 'static>(&mut self, row: Option<T>, bytes: usize) {
+        self.young_bytes += ENTRY_BYTES + bytes;
+        let entry = Entry {
+            slot: Box::new(row),
+            bytes,
+            changed: None,
+        };
+        self.young.insert(self.scratch.clone(), entry);
+    }
+
+    /// A row of the older generation that is used again becomes young.
+    fn promote(&mut self) {
+        if self.old.is_empty() {
+            return;
+        }
+        if let Some((key, entry)) = self.old.remove_entry(&self.scratch) {
+            self.young_bytes += ENTRY_BYTES + entry.bytes;
+            self.young.insert(key, entry);
+        }
+    }
+
+    fn loaded(&mut self) -> &mut Entry {
+        self.young.get_mut(&self.scratch).expect("it was loaded just now")
+    }
+
+    fn note_change(&mut self) {
+        let at = self.at;
+        if self.loaded().changed.replace(at).is_none() {
+            self.changed.push(self.scratch.clone());
+        }
+    }
+
+    fn point_at(&mut self, table: &str, pk: &str, sk: &str) {
+        self.scratch.clear();
+        for part in [table, "\0", pk, "\0", sk] {
+            self.scratch.push_str(part);
+        }
+    }
+}
+
+fn slot<T: Serialize + Send + 'static>(entry: &mut Entry) -> &mut Option<T> {
+    let slot: &mut dyn Any = entry.slot.as_mut();
+    slot.downcast_mut()
+        .expect("all rows of one table are of one type")
+}
+
+fn parts(key: &str) -> (&str, &str, &str) {
+    let mut parts = key.splitn(3, '\0');
+    let mut next = || parts.next().expect("joined by point_at");
+    (next(), next(), next())
+}
