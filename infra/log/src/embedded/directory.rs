@@ -40,7 +40,7 @@ pub struct Lock {
 }
 
 /// Creates `dir` and what is missing above it, durably: a new directory is only there after a power cut if the one
-/// above it was synced.
+/// above it was synced. See also [`settle_ancestors`].
 pub fn create(dir: &Path) -> Result<(), OpenError> {
     if dir.is_dir() {
         return Ok(());
@@ -53,6 +53,15 @@ pub fn create(dir: &Path) -> Result<(), OpenError> {
     match std::fs::create_dir(dir) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed("creating", dir)(error)),
         _ => sync(above).map_err(failed("syncing", above)),
+    }
+}
+
+/// Makes the directories above `dir` durable, for whoever created them may have gone before it could. Those above that
+/// may not be read were not created by us.
+pub fn settle_ancestors(dir: &Path) {
+    let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    for above in absolute.ancestors().skip(1) {
+        let _ = sync(above);
     }
 }
 

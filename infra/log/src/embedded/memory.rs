@@ -44,6 +44,10 @@ impl Memory {
             self.order.push_back(partition);
             self.partitions[usize::from(partition)].commits.push_back(commit);
         }
+    }
+
+    /// Drops the oldest commits that are more than may be kept.
+    pub fn forget(&mut self) {
         while self.bytes > self.bytes_max {
             let oldest = self
                 .order

@@ -1,6 +1,7 @@
 //! The log in segment files of one directory. `format` has the bytes, `directory` the names, `recover` the opening,
 //! `writer` the group commit, `prepare` the next segment, `scan` and `read` the way back.
 
+mod answers;
 mod directory;
 mod format;
 mod index;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::answers::Caller;
 use crate::AppendError;
 
 pub struct Queue {
@@ -38,7 +39,7 @@ pub struct Pending {
     pub commits: Vec<Bytes>,
     /// In the log, with headers.
     pub bytes: usize,
-    pub answer: oneshot::Sender<Result<u64, AppendError>>,
+    pub caller: Caller,
 }
 
 /// How long the writer waits for what.
@@ -81,7 +82,7 @@ impl Queue {
         commits: Vec<Bytes>,
         bytes: usize,
     ) -> Result<oneshot::Receiver<Result<u64, AppendError>>, AppendError> {
-        let (answer, receiver) = oneshot::channel();
+        let (caller, receiver) = Caller::new();
         let mut state = self.lock();
         if state.phase != Phase::Open {
             return Err(AppendError::Stopped);
@@ -96,7 +97,7 @@ impl Queue {
             first: expected,
             commits,
             bytes,
-            answer,
+            caller,
         });
         let wake = state.wake_at != 0 && state.waiting.len() >= state.wake_at;
         if wake {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::segment::Segment;
 use super::walk::{Step, WalkError};
 use super::{Shared, UNPOISONED};
@@ -90,9 +92,11 @@ impl Reading {
                     return Err(failed(record.out_of_order(self.next)));
                 }
                 self.bytes_left = self.bytes_left.saturating_sub(record.payload.len());
+                // A copy, so that a few commits do not keep the large pieces they were read in.
+                let payload = Bytes::copy_from_slice(&record.payload);
                 self.records.push(Record {
                     offset: record.offset,
-                    payload: record.payload,
+                    payload,
                 });
                 self.next += 1;
             }

@@ -94,6 +94,7 @@ fn create(config: &Config) -> Result<Metadata, OpenError> {
                 .into(),
         });
     }
+    directory::settle_ancestors(dir);
     let metadata = Metadata {
         log_id: directory::random_log_id()?,
         partitions: config.partitions,

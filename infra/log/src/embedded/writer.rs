@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Shared;
+use super::answers::Answers;
 use super::format::{
     BATCH_HEADER_BYTES, BatchHeader, Kind, RESERVED_BYTES, SEGMENT_HEADER_BYTES, encode_heads, encode_record,
     record_bytes,
@@ -36,6 +37,7 @@ pub struct Writer {
     backlog: VecDeque<Pending>,
     batch: Vec<Pending>,
     buffer: Vec<u8>,
+    answers: Answers,
     tempo: Tempo,
 }
 
@@ -70,6 +72,7 @@ impl Writer {
             backlog: VecDeque::new(),
             batch: Vec::new(),
             buffer: Vec::new(),
+            answers: Answers::default(),
             tempo: Tempo::default(),
         }
     }
@@ -127,9 +130,11 @@ impl Writer {
         self.tempo
             .committed(started.elapsed(), self.batch.len() + waiting);
         for pending in self.batch.drain(..) {
-            // Whoever dropped the answer does not want it.
-            let _ = pending.answer.send(Ok(pending.first));
+            self.answers.add(pending.caller, pending.first);
         }
+        self.answers.give();
+        // Only now, for nobody has to wait for it.
+        self.shared.memory.lock().expect(UNPOISONED).forget();
         Ok(())
     }
 
@@ -315,7 +320,7 @@ impl Writer {
         refused.append(&mut self.backlog);
         self.shared.queue.reset(self.shared.heads(), &mut refused);
         for pending in refused {
-            let _ = pending.answer.send(Err(error));
+            pending.caller.answer(Err(error));
         }
     }
 

@@ -3,5 +3,6 @@
 mod contract;
 mod damage;
 mod faults;
+mod power;
 mod prefix;
 mod suite;
