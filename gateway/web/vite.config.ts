@@ -1,7 +1,22 @@
 // How the pages are built: everything from one origin, nothing inlined, so that the strict CSP of the gateway holds.
-import { defineConfig } from "vite";
+import { readFileSync } from "node:fs";
+import { defineConfig, type Plugin } from "vite";
+
+/** What is served that others wrote; their licences ask to be served with it. */
+const BORROWED = ["hls.js", "@fontsource-variable/archivo"];
+
+function licences(): Plugin {
+  return {
+    name: "spool-licences",
+    generateBundle() {
+      const texts = BORROWED.map((name) => `${name}\n\n${readFileSync(new URL(`node_modules/${name}/LICENSE`, import.meta.url), "utf8").trim()}\n`);
+      this.emitFile({ type: "asset", fileName: "licences.txt", source: texts.join(`\n${"-".repeat(78)}\n\n`) });
+    },
+  };
+}
 
 export default defineConfig({
+  plugins: [licences()],
   build: {
     outDir: "dist",
     emptyOutDir: true,

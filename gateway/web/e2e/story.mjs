@@ -140,6 +140,8 @@ async function watchWhileProcessing() {
   check("the job is still running meanwhile", state === "PROCESSING", `it was ${state}`);
   check("what was typed is shown as text", (await page.locator(".watch-description").innerText()) === "<b>Text</b> stays text.");
   await accessible("watch");
+  // The controls come when the pointer moves.
+  await page.hover(at("player"));
   await shot("06-watching");
   return { id, jobId };
 }

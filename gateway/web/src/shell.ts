@@ -98,7 +98,12 @@ function footer(): HTMLElement {
     "footer",
     { class: "foot" },
     el("p", {}, "Spool remembers everything it was told, in order."),
-    el("a", { href: "/api/openapi.json", target: "_blank", rel: "noopener" }, "API description"),
+    el(
+      "p",
+      { class: "foot-links" },
+      el("a", { href: "/api/openapi.json", target: "_blank", rel: "noopener" }, "API description"),
+      el("a", { href: "/licences.txt", target: "_blank", rel: "noopener" }, "Licences"),
+    ),
   );
 }
 

@@ -6,7 +6,7 @@ import type { Job, Status } from "./types.ts";
 import { status } from "./videos.ts";
 
 const ASK_ALONE_MS = 2000;
-const ASK_BESIDE_SOCKET_MS = 8000;
+const ASK_CALMLY_MS = 8000;
 /** Until the film can be played the next question comes sooner: people wait for exactly that. */
 const ASK_UNTIL_PLAYABLE_MS = 900;
 
@@ -19,6 +19,8 @@ export interface Follower {
   changed: (now: Following) => void;
   /** Called for each failed question; following goes on unless it says the video is gone. */
   failed?: (problem: Problem) => void;
+  /** For a card among many: asks seldom, whatever happens. */
+  calm?: boolean;
 }
 
 /** Ends when the job is over or the signal is aborted. The last call of `changed` shows the end. */
@@ -53,7 +55,8 @@ export function follow(videoId: string, follower: Follower, signal: AbortSignal)
       const pause = (problem.retryAfterSeconds ?? 0) * 1000;
       return askLater(Math.max(pause, Math.min(30_000, ASK_ALONE_MS * 2 ** failures)));
     }
-    askLater(endHeard ? ASK_UNTIL_PLAYABLE_MS : pauseMs(latest));
+    if (follower.calm) askLater(ASK_CALMLY_MS);
+    else askLater(endHeard ? ASK_UNTIL_PLAYABLE_MS : pauseMs(latest));
   };
   const hear = (message: Message) => {
     if (message.data?.video_id !== videoId) return;
@@ -76,7 +79,7 @@ export function follow(videoId: string, follower: Follower, signal: AbortSignal)
 function pauseMs(latest: Following | null): number {
   const begun = latest?.status.job && latest.status.job.state !== "PENDING";
   if (begun && !latest.status.playable) return ASK_UNTIL_PLAYABLE_MS;
-  return isConnected() ? ASK_BESIDE_SOCKET_MS : ASK_ALONE_MS;
+  return isConnected() ? ASK_CALMLY_MS : ASK_ALONE_MS;
 }
 
 function isFinal(answer: Status): boolean {

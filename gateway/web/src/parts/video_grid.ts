@@ -89,7 +89,7 @@ export function videoGrid(options: GridOptions): Grid {
       playable = status.playable;
       showProgress(drawn.get(video.id)?.querySelector('[data-testid="status-badge"]') ?? null, status.job, playable);
     };
-    follow(video.id, { changed }, AbortSignal.any([signal, stop.signal]));
+    follow(video.id, { changed, calm: true }, AbortSignal.any([signal, stop.signal]));
   }
 
   async function refresh(id: string): Promise<void> {
