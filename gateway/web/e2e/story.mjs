@@ -142,6 +142,7 @@ async function watchWhileProcessing() {
   await accessible("watch");
   // The controls come when the pointer moves.
   await page.hover(at("player"));
+  await page.waitForFunction(() => getComputedStyle(document.querySelector(".player-bar")).opacity === "1");
   await shot("06-watching");
   return { id, jobId };
 }
