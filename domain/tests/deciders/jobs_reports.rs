@@ -242,6 +242,37 @@ fn a_job_is_complete_although_its_provisional_rendition_ends_early() {
     given::<Job>(&past).when(complete(1), NOW).then(&[completed(1)]);
 }
 
+/// The way out when a copied source turns out not to be cuttable: it is announced again, as provisional.
+#[test]
+fn a_rendition_that_cannot_be_finished_may_become_provisional() {
+    let source = |provisional| Rendition {
+        provisional,
+        ..rendition("source")
+    };
+    let begun = |provisional| {
+        Event::RenditionStarted(RenditionStarted {
+            attempt: 1,
+            rendition: source(provisional),
+        })
+    };
+    let mut past = job(&[
+        claimed(1, "a"),
+        begun(false),
+        announced(1),
+        published(1, 0, 15),
+        finished(1),
+    ]);
+    let name = "source".into();
+    given::<Job>(&past)
+        .when(complete(1), NOW)
+        .then_refused(Refusal::Unfinished { rendition: name });
+    given::<Job>(&past)
+        .when(report(1, vec![Fact::RenditionStarted(source(true))]), NOW)
+        .then(&[begun(true)]);
+    past.push(begun(true));
+    given::<Job>(&past).when(complete(1), NOW).then(&[completed(1)]);
+}
+
 #[test]
 fn a_job_is_not_complete_with_nothing_to_watch() {
     for past in [
