@@ -1,1 +1,30 @@
-//! HTTP, WebSocket and HLS: the public face.
+//! HTTP, WebSocket and HLS: the public face. One file per feature; [`Gateway`] puts them together.
+
+mod accounts;
+mod asking;
+mod auth;
+mod body;
+mod docs;
+mod encoded;
+mod frame;
+mod gateway;
+mod health;
+mod jobs;
+mod linger;
+mod live;
+mod media;
+mod openapi;
+mod pages;
+mod paging;
+mod passwords;
+mod people;
+mod problem;
+mod ranges;
+mod serve;
+mod tokens;
+mod uploads;
+mod videos;
+mod ws;
+
+pub use gateway::{Gateway, Parts};
+pub use problem::Kind as ProblemKind;

@@ -1,0 +1,213 @@
+//! What every request says besides its body: who asks, what it must see, and how to know it again.
+
+use crate::auth::Caller;
+use crate::gateway::Gateway;
+use crate::problem::Problem;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use spool_commands::{Ask, Outcome, Token, ids};
+use spool_domain::actors::Actor;
+use spool_schemas::Cause;
+use std::time::Duration;
+use uuid::Uuid;
+
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub const CONSISTENCY_TOKEN: HeaderName = HeaderName::from_static("consistency-token");
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// How long a query waits for the view to have seen what the caller has.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+const KEY_MAX_BYTES: usize = 255;
+/// How much of a request's keyed hash is kept with the commit, in bytes.
+const REQUEST_HASH_BYTES: usize = 16;
+
+/// The request's id, put there by the frame.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestId(pub Uuid);
+
+/// Everything about a request but its body.
+pub struct Asking {
+    pub caller: Caller,
+    request: Uuid,
+    traceparent: Option<String>,
+    idempotency_key: Option<String>,
+    if_match: Option<HeaderValue>,
+    token: Option<Token>,
+}
+
+impl Asking {
+    /// The question to the executor. `route` names what is asked and `request` is what was said: a key
+    /// that comes back with another request is refused.
+    pub fn ask(&self, gateway: &Gateway, route: &str, request: &[u8]) -> Ask {
+        let actor = self.caller.actor();
+        let keys = &gateway.parts().keys;
+        let (command, request) = match &self.idempotency_key {
+            Some(key) => {
+                let caller = actor
+                    .account()
+                    .map_or_else(|| "anonymous".to_owned(), |account| account.to_string());
+                (
+                    ids::command_id(keys, &caller, route, key),
+                    Some(request_hash(gateway, request)),
+                )
+            }
+            None => (Uuid::now_v7(), None),
+        };
+        let cause = Cause {
+            correlation: self.request,
+            traceparent: self.traceparent.clone(),
+            ..Cause::default()
+        };
+        Ask {
+            command,
+            request,
+            actor,
+            cause,
+            expected_version: None,
+        }
+    }
+
+    /// The account and role that asks, or 401.
+    pub fn signed_in(&self) -> Result<Actor, Problem> {
+        self.caller.claims()?;
+        Ok(self.caller.actor())
+    }
+
+    /// The version in `If-Match`; nothing for `*` or without the header.
+    pub fn expected_version(&self) -> Result<Option<u64>, Problem> {
+        self.if_match.as_ref().map_or(Ok(None), expected_version)
+    }
+
+    /// What the view must have seen before it answers.
+    pub fn token(&self) -> Option<&Token> {
+        self.token.as_ref()
+    }
+}
+
+/// Keyed, so that nobody can try out passwords on the hash of a registration in the log.
+pub fn request_hash(gateway: &Gateway, request: &[u8]) -> String {
+    let mac = gateway.parts().keys.mac("request-hashes", request);
+    mac[..REQUEST_HASH_BYTES]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// The header that lets the caller read its own write.
+pub fn consistency_header(outcome: &Outcome) -> (HeaderName, HeaderValue) {
+    let token =
+        HeaderValue::try_from(outcome.token.to_string()).expect("a token is digits, colons and commas");
+    (CONSISTENCY_TOKEN, token)
+}
+
+/// `"v12"` or `"v12-3f…"`, of several the first; the part after the dash is the representation's own.
+fn expected_version(header: &HeaderValue) -> Result<Option<u64>, Problem> {
+    let unreadable = || Problem::malformed("If-Match must be an ETag as it was given, such as \"v3\", or *");
+    let text = header.to_str().map_err(|_| unreadable())?.trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let tag = text
+        .split(',')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .trim_start_matches("W/");
+    let version = tag
+        .strip_prefix("\"v")
+        .and_then(|rest| rest.strip_suffix('"'))
+        .ok_or_else(unreadable)?;
+    let digits = version.split('-').next().unwrap_or_default();
+    digits.parse().map(Some).map_err(|_| unreadable())
+}
+
+impl FromRequestParts<Gateway> for Asking {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
+        let caller = Caller::of(&parts.headers, gateway).await?;
+        let request = parts
+            .extensions
+            .get()
+            .map_or_else(Uuid::now_v7, |RequestId(id)| *id);
+        Ok(Self {
+            caller,
+            request,
+            traceparent: traceparent(&parts.headers),
+            idempotency_key: idempotency_key(&parts.headers)?,
+            if_match: parts.headers.get(header::IF_MATCH).cloned(),
+            token: token(&parts.headers)?,
+        })
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
+    let key = key
+        .to_str()
+        .ok()
+        .map(str::trim)
+        .filter(|key| (1..=KEY_MAX_BYTES).contains(&key.len()));
+    key.map(|key| Some(key.to_owned()))
+        .ok_or_else(|| Problem::malformed("Idempotency-Key must be 1 to 255 visible ASCII characters"))
+}
+
+fn token(headers: &HeaderMap) -> Result<Option<Token>, Problem> {
+    let Some(token) = headers.get(CONSISTENCY_TOKEN) else {
+        return Ok(None);
+    };
+    let token = token.to_str().ok().and_then(|text| text.parse().ok());
+    token
+        .map(Some)
+        .ok_or_else(|| Problem::malformed("Consistency-Token must be sent back as it came"))
+}
+
+/// W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`. Anything else is left out, as the standard says.
+fn traceparent(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(TRACEPARENT)?.to_str().ok()?;
+    let parts: Vec<&str> = text.split('-').collect();
+    let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
+    let hex = |part: &&str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    (lengths == [2, 32, 16, 2] && parts.iter().all(hex)).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(header: &'static str, expected: Option<Option<u64>>) {
+        assert_eq!(
+            expected_version(&HeaderValue::from_static(header)).ok(),
+            expected,
+            "{header}"
+        );
+    }
+
+    #[test]
+    fn if_match_takes_what_etag_gave() {
+        check("\"v3\"", Some(Some(3)));
+        check("\"v12-00ff\"", Some(Some(12)));
+        check("W/\"v12-00ff-gz\"", Some(Some(12)));
+        check("*", Some(None));
+        check("v3", None);
+        check("\"three\"", None);
+        check("\"v\"", None);
+    }
+
+    #[test]
+    fn a_broken_traceparent_is_left_out() {
+        let given = |text: &'static str| {
+            traceparent(&HeaderMap::from_iter([(
+                TRACEPARENT,
+                HeaderValue::from_static(text),
+            )]))
+        };
+        assert!(given("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").is_some());
+        assert!(given("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7").is_none());
+        assert!(given("00-4bf92f3577b34da6a3ce929d0e0e473z-00f067aa0ba902b7-01").is_none());
+    }
+}

@@ -1,0 +1,192 @@
+//! Bodies and paths as handlers want them; whatever cannot be read becomes a problem that says where.
+
+use crate::problem::{Kind, Problem};
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, FailedToBufferBody, PathRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+/// The largest JSON body that is read.
+const JSON_MAX_BYTES: usize = 64 * 1024;
+
+/// A JSON body, and the bytes it came as.
+pub struct Json<T> {
+    pub value: T,
+    pub bytes: Bytes,
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(mut request: Request, state: &S) -> Result<Self, Problem> {
+        let is_json = is_json(request.headers());
+        DefaultBodyLimit::max(JSON_MAX_BYTES).apply(&mut request);
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(unreadable_body)?;
+        if !is_json {
+            return Err(Problem::new(
+                Kind::WrongType,
+                "the body must be JSON, with Content-Type: application/json",
+            ));
+        }
+        let value = parse(&bytes)?;
+        Ok(Self { value, bytes })
+    }
+}
+
+/// A JSON body that may be left out altogether.
+pub struct JsonOrNothing<T> {
+    pub value: T,
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for JsonOrNothing<T> {
+    type Rejection = Problem;
+
+    async fn from_request(mut request: Request, state: &S) -> Result<Self, Problem> {
+        let is_json = is_json(request.headers());
+        DefaultBodyLimit::max(JSON_MAX_BYTES).apply(&mut request);
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(unreadable_body)?;
+        let value = match bytes.is_empty() {
+            true => T::default(),
+            false if is_json => parse(&bytes)?,
+            false => return Err(Problem::new(Kind::WrongType, "the body must be JSON or left out")),
+        };
+        Ok(Self { value })
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(unreadable_json)?;
+    reader
+        .end()
+        .map_err(|error| Problem::malformed(format!("the body is not JSON: {error}")))?;
+    Ok(value)
+}
+
+fn unreadable_json(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let pointer = pointer(error.path());
+    let error = error.into_inner();
+    match error.classify() {
+        serde_json::error::Category::Data => Problem::invalid(pointer, sentence(&error)),
+        _ => Problem::malformed(format!("the body is not JSON: {error}")),
+    }
+}
+
+/// What serde says, without the place that the pointer gives better.
+fn sentence(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split(" at line ").next().unwrap_or(&text).to_owned()
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut pointer = String::new();
+    for segment in path.iter() {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } => {
+                pointer.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1")))
+            }
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let essence = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = essence.map(|value| {
+        value
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+    });
+    essence.is_some_and(|essence| essence == "application/json" || essence.ends_with("+json"))
+}
+
+fn unreadable_body(rejection: BytesRejection) -> Problem {
+    match rejection {
+        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => Problem::new(
+            Kind::TooLarge,
+            format!("the body must be at most {JSON_MAX_BYTES} bytes long"),
+        ),
+        _ => Problem::malformed("the body broke off before its end"),
+    }
+}
+
+/// One id in the path. What is no UUID names nothing.
+pub struct Id(pub Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let id: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, state).await;
+        let id = id.ok().and_then(|Path(text)| Uuid::try_parse(&text).ok());
+        id.map(Self)
+            .ok_or_else(|| Problem::not_found("thing; an id is a UUID"))
+    }
+}
+
+/// The query's parameters.
+pub struct Parameters<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, state).await;
+        read.map(|Query(value)| Self(value)).map_err(|rejection| {
+            let text = rejection.body_text();
+            let reason = text
+                .strip_prefix("Failed to deserialize query string: ")
+                .unwrap_or(&text);
+            let (name, detail) = reason.split_once(": ").unwrap_or(("", reason));
+            Problem::invalid(format!("/{name}"), detail)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    struct Film {
+        #[expect(dead_code, reason = "only read by serde")]
+        title: String,
+        #[expect(dead_code, reason = "only read by serde")]
+        tags: Vec<String>,
+    }
+
+    fn check(body: &str, kind: Kind, detail: &str) {
+        let problem = parse::<Film>(body.as_bytes()).expect_err(body);
+        let said = format!("{problem:?}");
+        assert!(
+            said.contains(&format!("{kind:?}")) && said.contains(detail),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_body_is_said_with_its_place() {
+        check("{", Kind::Malformed, "not JSON");
+        check("{\"title\":\"a\",\"tags\":[]} x", Kind::Malformed, "not JSON");
+        check("{\"title\":5,\"tags\":[]}", Kind::Invalid, "/title");
+        check("{\"title\":\"a\",\"tags\":[\"b\",7]}", Kind::Invalid, "/tags/1");
+        check("{\"tags\":[]}", Kind::Invalid, "missing field `title`");
+        check("[]", Kind::Invalid, "");
+    }
+}

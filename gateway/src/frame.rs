@@ -1,0 +1,157 @@
+//! Frames every request: gives it an id, writes its problems, counts it, and survives a panic in it.
+
+use crate::asking::{REQUEST_ID, RequestId};
+use crate::problem::{Kind, Problem};
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::response::Response;
+use futures_util::FutureExt;
+use metrics::{Counter, Histogram, counter, histogram};
+use std::convert::Infallible;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Instant;
+use tower::{Layer, Service};
+use uuid::Uuid;
+
+/// Puts a [`Frame`] around each route; the router calls it once for every method of every path.
+#[derive(Clone)]
+pub struct FrameLayer;
+
+impl<S> Layer<S> for FrameLayer {
+    type Service = Frame<S>;
+
+    fn layer(&self, inner: S) -> Frame<S> {
+        Frame {
+            inner,
+            figures: Arc::default(),
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct Frame<S> {
+    inner: S,
+    figures: Arc<OnceLock<Figures>>,
+}
+
+type Framing = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+impl<S> Service<Request> for Frame<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Framing;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request) -> Framing {
+        let begun = Instant::now();
+        let id = request_id(request.headers());
+        let is_head = request.method() == Method::HEAD;
+        let figures = Arc::clone(&self.figures);
+        figures.get_or_init(|| Figures::of(&request));
+        request.extensions_mut().insert(RequestId(id));
+        let inner = self.inner.call(request);
+        Box::pin(async move {
+            let mut response = match AssertUnwindSafe(inner).catch_unwind().await {
+                Ok(Ok(response)) => response,
+                Ok(Err(never)) => match never {},
+                Err(_) => Problem::defect("a handler panicked").answer(id),
+            };
+            if response.status().is_client_error() || response.status().is_server_error() {
+                response = with_problem(response, id, is_head);
+            }
+            let header = HeaderValue::try_from(id.to_string()).expect("a UUID is visible ASCII");
+            response.headers_mut().insert(REQUEST_ID, header);
+            if let Some(figures) = figures.get() {
+                figures.count(&response, begun);
+            }
+            Ok(response)
+        })
+    }
+}
+
+/// The caller's own id if it is a UUID, else a new one.
+fn request_id(headers: &HeaderMap) -> Uuid {
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    given
+        .and_then(|text| Uuid::try_parse(text).ok())
+        .unwrap_or_else(Uuid::now_v7)
+}
+
+/// Writes the problem that the answer carries, or one for what the framework refused by itself.
+fn with_problem(mut response: Response, id: Uuid, is_head: bool) -> Response {
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    let is_written = content_type.is_some_and(|value| !value.as_bytes().starts_with(b"text/plain"));
+    let problem = match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => problem,
+        None if is_written => return response,
+        None => refused_below(&response),
+    };
+    let mut answer = problem.answer(id);
+    if let Some(allowed) = response.headers_mut().remove(header::ALLOW) {
+        answer.headers_mut().insert(header::ALLOW, allowed);
+    }
+    if is_head {
+        *answer.body_mut() = Body::empty();
+    }
+    answer
+}
+
+fn refused_below(response: &Response) -> Problem {
+    let status = response.status();
+    let kind = Kind::ALL.into_iter().find(|kind| kind.status() == status);
+    match kind {
+        Some(kind) if kind != Kind::Defect => {
+            Problem::new(kind, status.canonical_reason().unwrap_or("refused"))
+        }
+        _ if status.is_client_error() => Problem::malformed(status.canonical_reason().unwrap_or("refused")),
+        _ => Problem::defect(format!("an answer of status {status} without a reason")),
+    }
+}
+
+/// Counters and timer of one route, looked up at its first request: their registry is too slow for every one.
+struct Figures {
+    /// By the first digit of the status, from 1 to 5.
+    answers: [Counter; 5],
+    seconds: Histogram,
+}
+
+impl Figures {
+    fn of(request: &Request) -> Self {
+        let path = request
+            .extensions()
+            .get::<MatchedPath>()
+            .map_or("other", MatchedPath::as_str);
+        let method = match *request.method() {
+            Method::GET | Method::HEAD => "GET",
+            Method::POST => "POST",
+            Method::PUT => "PUT",
+            Method::DELETE => "DELETE",
+            _ => "other",
+        };
+        let counter = |status: &'static str| counter!("spool_http_requests_total", "route" => path.to_owned(), "method" => method, "status" => status);
+        Self {
+            answers: ["1xx", "2xx", "3xx", "4xx", "5xx"].map(counter),
+            seconds: histogram!("spool_http_request_seconds", "route" => path.to_owned(), "method" => method),
+        }
+    }
+
+    fn count(&self, response: &Response, begun: Instant) {
+        let class = usize::from(response.status().as_u16() / 100).saturating_sub(1);
+        if let Some(counter) = self.answers.get(class) {
+            counter.increment(1);
+        }
+        self.seconds.record(begun.elapsed());
+    }
+}

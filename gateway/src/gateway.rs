@@ -1,0 +1,202 @@
+//! The gateway: what it stands on, what it remembers, and all routes in one place.
+
+use crate::auth::Believed;
+use crate::encoded::Kept;
+use crate::frame::FrameLayer;
+use crate::live::Live;
+use crate::passwords::Passwords;
+use crate::people::People;
+use crate::problem::{Kind, Problem};
+use crate::{accounts, docs, health, jobs, media, openapi, pages, uploads, videos, ws};
+use axum::Router;
+use spool_blobs::Blobs;
+use spool_blobs::urls::UrlSigner;
+use spool_commands::{Commands, Token};
+use spool_domain::accounts::Event as AccountEvent;
+use spool_log::Log;
+use spool_platform::clock::Clock;
+use spool_platform::config::Config;
+use spool_platform::keys::Keys;
+use spool_platform::signals::Signals;
+use spool_platform::telemetry::Metrics;
+use spool_projections::{Projections, QueryError, WaitError};
+use spool_schemas::AnyEvent;
+use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use uuid::Uuid;
+
+/// How many encoded pages of lists and how many encoded videos are kept, a few megabytes each.
+const KEPT_PAGES: usize = 512;
+const KEPT_VIDEOS: usize = 2_048;
+
+/// What a gateway stands on: the handles of one node.
+#[derive(Clone)]
+pub struct Parts {
+    pub config: Arc<Config>,
+    pub clock: Clock,
+    pub log: Log,
+    pub commands: Commands,
+    pub projections: Projections,
+    pub blobs: Blobs,
+    pub signals: Signals,
+    pub keys: Keys,
+    pub metrics: Metrics,
+}
+
+/// The public face of one node. Clones share everything.
+#[derive(Clone)]
+pub struct Gateway(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    believed: Believed,
+    passwords: Passwords,
+    people: People,
+    signer: UrlSigner,
+    live: Live,
+    pages: Kept<videos::Question>,
+    videos: Kept<Uuid>,
+}
+
+impl Gateway {
+    /// Makes a gateway. To be called inside a tokio runtime; blocks for some tens of milliseconds.
+    pub fn new(parts: Parts) -> Self {
+        let live = Live::start(parts.signals.clone(), parts.projections.clone());
+        Self(Arc::new(Inner {
+            believed: Believed::default(),
+            passwords: Passwords::new(),
+            people: People::new(&parts),
+            signer: UrlSigner::new(parts.keys.derive("urls")),
+            live,
+            pages: Kept::new(KEPT_PAGES),
+            videos: Kept::new(KEPT_VIDEOS),
+            parts,
+        }))
+    }
+
+    /// Every route, framed: request ids, problems and figures included.
+    pub fn router(&self) -> Router {
+        let (api, document) = api().split_for_parts();
+        Router::new()
+            .merge(api)
+            .merge(openapi::routes(document))
+            .merge(docs::routes())
+            .fallback(pages::not_a_route)
+            .method_not_allowed_fallback(|| async {
+                Problem::new(
+                    Kind::MethodNotAllowed,
+                    "this address does not take this method; see Allow",
+                )
+            })
+            .layer(FrameLayer)
+            .with_state(self.clone())
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.0.parts
+    }
+
+    pub(crate) fn believed(&self) -> &Believed {
+        &self.0.believed
+    }
+
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.0.passwords
+    }
+
+    pub(crate) fn people(&self) -> &People {
+        &self.0.people
+    }
+
+    pub(crate) fn signer(&self) -> &UrlSigner {
+        &self.0.signer
+    }
+
+    pub(crate) fn live(&self) -> &Live {
+        &self.0.live
+    }
+
+    pub(crate) fn kept_pages(&self) -> &Kept<videos::Question> {
+        &self.0.pages
+    }
+
+    pub(crate) fn kept_videos(&self) -> &Kept<Uuid> {
+        &self.0.videos
+    }
+
+    /// Whoever holds a token or a socket of a session that ended is out, now.
+    pub(crate) fn notice_ended_sessions(&self, events: &[AnyEvent]) {
+        let ended = events.iter().filter_map(|event| match event {
+            AnyEvent::Accounts(AccountEvent::SessionEnded(ended)) => Some(ended.session),
+            _ => None,
+        });
+        let ended: Vec<_> = ended.collect();
+        self.0.believed.forget(&ended);
+        self.0.live.end_sessions(&ended);
+    }
+
+    /// Waits until `view` has seen what the caller has.
+    pub(crate) async fn wait_for(&self, view: &str, token: Option<&Token>) -> Result<(), Problem> {
+        match token {
+            None => Ok(()),
+            Some(token) => {
+                let waited = self
+                    .0
+                    .parts
+                    .projections
+                    .wait_for(view, &token.0, crate::asking::PATIENCE)
+                    .await;
+                waited.map_err(Problem::from)
+            }
+        }
+    }
+
+    /// Runs a query, which blocks, where that is allowed.
+    pub(crate) async fn query<T, F>(&self, query: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Projections) -> Result<T, QueryError> + Send + 'static,
+    {
+        let projections = self.0.parts.projections.clone();
+        Ok(tokio::task::spawn_blocking(move || query(&projections)).await??)
+    }
+}
+
+/// The routes that the OpenAPI document describes.
+pub fn api() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .merge(accounts::routes())
+        .merge(uploads::routes())
+        .merge(videos::routes())
+        .merge(jobs::routes())
+        .merge(media::routes())
+        .merge(ws::routes())
+        .merge(health::routes())
+}
+
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Rebuilding { .. } => {
+                Self::unavailable("this list is being rebuilt and will be back soon").caused_by(error)
+            }
+            QueryError::BadCursor => crate::paging::bad_cursor(),
+            QueryError::Tables(_) => Self::unavailable("the tables did not answer").caused_by(error),
+            QueryError::Row { .. } => Self::defect(error),
+        }
+    }
+}
+
+impl From<WaitError> for Problem {
+    fn from(error: WaitError) -> Self {
+        match error {
+            WaitError::TimedOut { .. } => {
+                Self::unavailable("what you changed has not arrived here yet").caused_by(error)
+            }
+            WaitError::Rebuilding { .. } | WaitError::Stopped => {
+                Self::unavailable("this list is being rebuilt and will be back soon").caused_by(error)
+            }
+            WaitError::UnknownView(_) => Self::defect(error),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Whether this node lives and can serve, and its figures.
+
+use crate::gateway::Gateway;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use serde::Serialize;
+use spool_projections::ViewStatus;
+use std::time::Duration;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// A log that has not written for so long will not soon.
+const LOG_WITHIN: Duration = Duration::from_secs(2);
+
+pub fn routes() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::new()
+        .routes(routes!(health))
+        .routes(routes!(live))
+        .routes(routes!(ready))
+        .routes(routes!(figures))
+}
+
+/// What this node depends on, one by one.
+#[derive(Serialize, ToSchema)]
+struct Health {
+    #[schema(example = "ready")]
+    status: &'static str,
+    log: Check,
+    blobs: Check,
+    projections: Check,
+    views: Vec<ViewStatus>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Check {
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Alive {
+    #[schema(example = "live")]
+    status: &'static str,
+}
+
+/// The same as `/health/ready`.
+#[utoipa::path(get, path = "/health", tag = "operation", security(()), responses(
+    (status = 200, description = "It can serve everything", body = Health),
+    (status = 503, description = "Something is away; the rest goes on", body = Health),
+))]
+async fn health(State(gateway): State<Gateway>) -> Response {
+    gateway.health().await
+}
+
+/// The process answers.
+#[utoipa::path(get, path = "/health/live", tag = "operation", security(()), responses(
+    (status = 200, description = "It does", body = Alive),
+))]
+async fn live() -> Response {
+    axum::Json(Alive { status: "live" }).into_response()
+}
+
+/// Everything it depends on answers too.
+#[utoipa::path(get, path = "/health/ready", tag = "operation", security(()), responses(
+    (status = 200, description = "It can serve everything", body = Health),
+    (status = 503, description = "Something is away; the rest goes on", body = Health),
+))]
+async fn ready(State(gateway): State<Gateway>) -> Response {
+    gateway.health().await
+}
+
+/// Figures in the text format of Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "operation", security(()), responses(
+    (status = 200, description = "All figures", content_type = "text/plain", body = String),
+))]
+async fn figures(State(gateway): State<Gateway>) -> Response {
+    let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    (
+        AppendHeaders([(header::CONTENT_TYPE, content_type)]),
+        gateway.parts().metrics.render(),
+    )
+        .into_response()
+}
+
+impl Check {
+    fn of(checked: Result<(), String>) -> Self {
+        Self {
+            ok: checked.is_ok(),
+            detail: checked.err(),
+        }
+    }
+}
+
+impl Gateway {
+    async fn health(&self) -> Response {
+        let views = self.parts().projections.status();
+        let (log, blobs) = (Check::of(self.check_log().await), Check::of(self.check_blobs()));
+        let projections = Check::of(check_views(&views));
+        let is_ready = log.ok && blobs.ok && projections.ok;
+        let (code, status) = if is_ready {
+            (StatusCode::OK, "ready")
+        } else {
+            (StatusCode::SERVICE_UNAVAILABLE, "not ready")
+        };
+        let no_store = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let health = Health {
+            status,
+            log,
+            blobs,
+            projections,
+            views,
+        };
+        (code, AppendHeaders([no_store]), axum::Json(health)).into_response()
+    }
+
+    /// Asks the writer for nothing: it answers once everything before that is durable, or not at all.
+    async fn check_log(&self) -> Result<(), String> {
+        let log = &self.parts().log;
+        let nothing = log.append(0, log.head(0), vec![]);
+        match tokio::time::timeout(LOG_WITHIN, nothing).await {
+            // Somebody was faster, so somebody is writing.
+            Ok(Ok(_) | Err(spool_log::AppendError::Conflict { .. })) => Ok(()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("the writer does not answer".to_owned()),
+        }
+    }
+
+    fn check_blobs(&self) -> Result<(), String> {
+        let free = self
+            .parts()
+            .blobs
+            .free_bytes()
+            .map_err(|error| error.to_string())?;
+        if free < self.parts().config.uploads.min_free_bytes {
+            return Err(format!("only {free} bytes are free; uploads are refused"));
+        }
+        Ok(())
+    }
+}
+
+fn check_views(views: &[ViewStatus]) -> Result<(), String> {
+    let away: Vec<&str> = views
+        .iter()
+        .filter(|view| view.version.is_none())
+        .map(|view| view.name.as_str())
+        .collect();
+    if away.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("being built: {}", away.join(", ")))
+    }
+}
