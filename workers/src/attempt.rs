@@ -12,8 +12,8 @@ use spool_domain::jobs::{Command, Fact, Failure, Job, Known};
 use spool_domain::media::{Film, Rendition, RenditionKind, Segment};
 use spool_domain::time::Millis;
 use spool_media_protocol::{
-    AudioTask, EncodeTask, Finished, Limits, Message, Plan, Probe, RemuxTask, RungTask, SourceUse, Task, ThumbnailTask,
-    plan,
+    AudioTask, EncodeTask, Finished, Limits, Message, Plan, Probe, RemuxTask, RungTask, SourceUse, Task,
+    ThumbnailTask, plan,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -58,7 +58,9 @@ impl From<BlobError> for End {
                 sentence: "the uploaded file is gone; please upload it again".into(),
                 passing: false,
             }),
-            BlobError::InvalidKey { .. } | BlobError::Io { .. } => passing("storage", format!("storing the film failed: {error}")),
+            BlobError::InvalidKey { .. } | BlobError::Io { .. } => {
+                passing("storage", format!("storing the film failed: {error}"))
+            }
         }
     }
 }
@@ -77,17 +79,30 @@ impl From<CommandError> for End {
 
 impl From<ChildError> for End {
     fn from(error: ChildError) -> Self {
-        End::Failed(Failure { code: error.code.clone(), sentence: error.sentence.clone(), passing: !error.permanent })
+        End::Failed(Failure {
+            code: error.code.clone(),
+            sentence: error.sentence.clone(),
+            passing: !error.permanent,
+        })
     }
 }
 
 fn passing(code: &str, sentence: String) -> End {
-    End::Failed(Failure { code: code.into(), sentence, passing: true })
+    End::Failed(Failure {
+        code: code.into(),
+        sentence,
+        passing: true,
+    })
 }
 
 impl Attempt {
     pub const fn new(parts: Parts, job: JobId, number: u32, lease: Millis) -> Self {
-        Self { parts, job, number, lease }
+        Self {
+            parts,
+            job,
+            number,
+            lease,
+        }
     }
 
     pub const fn job(&self) -> JobId {
@@ -105,7 +120,10 @@ impl Attempt {
             Ok(command) => command,
             Err(End::Failed(failure)) => {
                 tracing::info!(job = %self.job, attempt = self.number, code = failure.code, "an attempt failed: {}", failure.sentence);
-                Command::Fail { attempt: self.number, failure }
+                Command::Fail {
+                    attempt: self.number,
+                    failure,
+                }
             }
             Err(End::CutOff) => return,
         };
@@ -116,7 +134,11 @@ impl Attempt {
     }
 
     async fn tell(&self, command: Command) -> Result<(), CommandError> {
-        self.parts.commands.give(self.job.stream(), command, Ask::fresh(Actor::System)).await.map(drop)
+        self.parts
+            .commands
+            .give(self.job.stream(), command, Ask::fresh(Actor::System))
+            .await
+            .map(drop)
     }
 
     /// Renews the lease, and resolves once it is lost: cancelled, fenced off, or over. A change of the job is
@@ -162,9 +184,15 @@ impl Attempt {
 
     async fn work(&self) -> Result<Command, End> {
         let (state, _) = self.parts.commands.state::<Job>(self.job.stream()).await?;
-        let Job::Known(known) = state else { return Err(End::CutOff) };
+        let Job::Known(known) = state else {
+            return Err(End::CutOff);
+        };
         let requested = &known.requested;
-        let published = known.renditions.iter().map(|(name, progress)| (name.clone(), progress.segments)).collect();
+        let published = known
+            .renditions
+            .iter()
+            .map(|(name, progress)| (name.clone(), progress.segments))
+            .collect();
         let place = (requested.video, self.job, self.number);
         let mut pass = Pass {
             publisher: Publisher::new(
@@ -181,7 +209,12 @@ impl Attempt {
                 requested.owner,
                 self.number,
             ),
-            finished: known.renditions.iter().filter(|(_, progress)| progress.finished).map(|(name, _)| name.clone()).collect(),
+            finished: known
+                .renditions
+                .iter()
+                .filter(|(_, progress)| progress.finished)
+                .map(|(name, _)| name.clone())
+                .collect(),
             thumbnail: known.thumbnail.is_some(),
             parts: &self.parts,
             known: &known,
@@ -213,10 +246,14 @@ struct Pass<'a> {
 impl Pass<'_> {
     async fn run(&mut self) -> Result<Command, End> {
         let first_attempt = self.known.film.is_none();
-        self.progress.pass(Stage::Processing, "looking at the film", SHARE_OF_SOURCE);
+        self.progress
+            .pass(Stage::Processing, "looking at the film", SHARE_OF_SOURCE);
         if !first_attempt {
             // The plan says which rendition is the copied one, and so where to go on with it.
-            self.pass(Task::Probe { limits: self.limits() }).await?;
+            self.pass(Task::Probe {
+                limits: self.limits(),
+            })
+            .await?;
         }
         self.remux().await?;
         let plan = self.plan()?;
@@ -224,7 +261,11 @@ impl Pass<'_> {
         self.encode(&plan).await?;
         self.publisher.flush().await?;
         let warnings = self.warnings.values().cloned().collect();
-        Ok(Command::Complete { attempt: self.attempt(), duration_ms: self.duration_ms, warnings })
+        Ok(Command::Complete {
+            attempt: self.attempt(),
+            duration_ms: self.duration_ms,
+            warnings,
+        })
     }
 
     const fn attempt(&self) -> u32 {
@@ -232,7 +273,11 @@ impl Pass<'_> {
     }
 
     fn plan(&self) -> Result<Plan, End> {
-        let mut plan = plan(self.probe.as_ref().ok_or_else(|| passing("no_probe", "the film was not looked at".into()))?);
+        let mut plan = plan(
+            self.probe
+                .as_ref()
+                .ok_or_else(|| passing("no_probe", "the film was not looked at".into()))?,
+        );
         let highest = self.parts.config.media.max_height;
         let lowest = plan.rungs.first().cloned();
         plan.rungs.retain(|rung| rung.width.min(rung.height) <= highest);
@@ -254,7 +299,9 @@ impl Pass<'_> {
 
     fn audio(&self) -> Option<AudioTask> {
         let audio = spool_media_protocol::AUDIO_RENDITION;
-        (!self.finished.contains(audio)).then(|| AudioTask { start_segment: self.publisher.next_segment(audio) })
+        (!self.finished.contains(audio)).then(|| AudioTask {
+            start_segment: self.publisher.next_segment(audio),
+        })
     }
 
     /// Copies a browser-safe picture, and makes the sound: people can watch from here on.
@@ -283,7 +330,11 @@ impl Pass<'_> {
         if self.thumbnail {
             return Ok(());
         }
-        let task = ThumbnailTask { limits: self.limits(), width: 640, at_ms: None };
+        let task = ThumbnailTask {
+            limits: self.limits(),
+            width: 640,
+            at_ms: None,
+        };
         self.pass(Task::Thumbnail(task)).await
     }
 
@@ -293,22 +344,36 @@ impl Pass<'_> {
             rungs
                 .iter()
                 .filter(|rung| !pass.finished.contains(&rung.name))
-                .map(|rung| RungTask { rung: rung.clone(), start_segment: pass.publisher.next_segment(&rung.name) })
+                .map(|rung| RungTask {
+                    rung: rung.clone(),
+                    start_segment: pass.publisher.next_segment(&rung.name),
+                })
                 .collect()
         };
         let (first, others) = plan.rungs.split_at(plan.rungs.len().min(1));
         let all = 1.0 - SHARE_OF_SOURCE;
-        let share = if others.is_empty() { all } else { SHARE_OF_FIRST_RUNG };
+        let share = if others.is_empty() {
+            all
+        } else {
+            SHARE_OF_FIRST_RUNG
+        };
         for (rungs, share) in [(first, share), (others, all - share)] {
             let rungs = missing(self, rungs);
             let sound_is_missing = self.probe.as_ref().is_some_and(|probe| probe.audio.is_some());
             let audio = self.audio().filter(|_| sound_is_missing);
             let names: Vec<_> = rungs.iter().map(|task| task.rung.name.as_str()).collect();
-            self.progress.pass(Stage::Processing, format!("making {}", names.join(", ")), share);
+            self.progress
+                .pass(Stage::Processing, format!("making {}", names.join(", ")), share);
             if rungs.is_empty() {
                 continue;
             }
-            let task = EncodeTask { limits: self.limits(), rungs, audio, cut: plan.cut, encoder_threads: 0 };
+            let task = EncodeTask {
+                limits: self.limits(),
+                rungs,
+                audio,
+                cut: plan.cut,
+                encoder_threads: 0,
+            };
             self.pass(Task::Encode(task)).await?;
         }
         self.progress.pass(Stage::Uploading, "finishing", 0.0);
@@ -346,7 +411,9 @@ impl Pass<'_> {
                         duration_ms: u32::try_from(segment.duration_ms).unwrap_or(u32::MAX),
                         bytes: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
                     };
-                    self.publisher.segment(&segment.rendition, segment.index, published, bytes).await?;
+                    self.publisher
+                        .segment(&segment.rendition, segment.index, published, bytes)
+                        .await?;
                 }
                 Message::Thumbnail(_) => {
                     self.publisher.thumbnail(bytes).await?;
@@ -354,12 +421,15 @@ impl Pass<'_> {
                 }
                 Message::Progress(progress) => {
                     #[expect(clippy::cast_precision_loss, reason = "a fraction for a progress bar")]
-                    self.progress.done(progress.done_ms as f64 / progress.total_ms.max(1) as f64);
+                    self.progress
+                        .done(progress.done_ms as f64 / progress.total_ms.max(1) as f64);
                     self.publisher.flush_old().await?;
                 }
                 Message::Finished(finished) => self.pass_finished(&task, finished).await?,
                 Message::Refused(refusal) => {
-                    let code = serde_json::to_value(refusal.code).ok().and_then(|code| code.as_str().map(str::to_owned));
+                    let code = serde_json::to_value(refusal.code)
+                        .ok()
+                        .and_then(|code| code.as_str().map(str::to_owned));
                     return Err(End::Failed(Failure {
                         code: code.unwrap_or_default(),
                         sentence: refusal.sentence,
@@ -410,7 +480,11 @@ impl Pass<'_> {
         self.publisher.flush().await?;
         for total in finished.renditions.into_iter().filter(|total| total.whole) {
             if self.finished.insert(total.rendition.clone()) {
-                self.publisher.fact(Fact::RenditionFinished { rendition: total.rendition }).await?;
+                self.publisher
+                    .fact(Fact::RenditionFinished {
+                        rendition: total.rendition,
+                    })
+                    .await?;
             }
         }
         Ok(())
@@ -418,7 +492,8 @@ impl Pass<'_> {
 
     fn note(&mut self, warnings: &[spool_media_protocol::Warning]) {
         for warning in warnings {
-            self.warnings.insert(format!("{:?}", warning.code), warning.sentence.clone());
+            self.warnings
+                .insert(format!("{:?}", warning.code), warning.sentence.clone());
         }
     }
 }

@@ -78,7 +78,12 @@ async fn sweep_all(parts: &Parts) -> Result<(), SweepError> {
             let spared = i64::try_from(SPARE_YOUNGER_THAN.as_millis()).unwrap_or(i64::MAX);
             let old = |modified_ms: i64| parts.clock.now_ms() - modified_ms > spared;
             for blob in page.iter().filter(|blob| old(blob.modified_ms)) {
-                let owner = blob.key.split('/').nth(1).and_then(|id| Uuid::try_parse(id).ok()).map(VideoId);
+                let owner = blob
+                    .key
+                    .split('/')
+                    .nth(1)
+                    .and_then(|id| Uuid::try_parse(id).ok())
+                    .map(VideoId);
                 if let Some(video) = owner
                     && seen.insert(video)
                 {

@@ -60,7 +60,14 @@ impl Progress {
             percent: 0,
             told_at: None,
         };
-        let progress = Self { signals, video, job, owner, attempt, inner: Mutex::new(inner) };
+        let progress = Self {
+            signals,
+            video,
+            job,
+            owner,
+            attempt,
+            inner: Mutex::new(inner),
+        };
         progress.with(|inner| progress.tell(inner));
         progress
     }
@@ -90,7 +97,11 @@ impl Progress {
     /// Never runs backwards, and leaves 100 to the event that says completed.
     fn advance(&self, inner: &mut Inner, part: f64) {
         let whole = (inner.from + inner.share * part.clamp(0.0, 1.0)) * 100.0;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=99 just before")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped to 0..=99 just before"
+        )]
         let percent = whole.clamp(0.0, 99.0) as u8;
         inner.percent = inner.percent.max(percent);
     }
@@ -111,7 +122,10 @@ impl Progress {
     }
 
     fn with(&self, act: impl FnOnce(&mut Inner)) {
-        act(&mut self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        act(&mut self
+            .inner
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner));
     }
 }
 

@@ -24,7 +24,11 @@ pub enum PublishError {
     #[error(transparent)]
     Command(#[from] CommandError),
     #[error("segment {found} of {rendition} came after {have}")]
-    OutOfOrder { rendition: String, have: u32, found: u32 },
+    OutOfOrder {
+        rendition: String,
+        have: u32,
+        found: u32,
+    },
 }
 
 pub struct Publisher {
@@ -82,16 +86,30 @@ impl Publisher {
         Ok(())
     }
 
-    pub async fn segment(&mut self, rendition: &str, index: u32, segment: Segment, bytes: Bytes) -> Result<(), PublishError> {
+    pub async fn segment(
+        &mut self,
+        rendition: &str,
+        index: u32,
+        segment: Segment,
+        bytes: Bytes,
+    ) -> Result<(), PublishError> {
         let have = self.next_segment(rendition);
         if index != have {
-            return Err(PublishError::OutOfOrder { rendition: rendition.to_owned(), have, found: index });
+            return Err(PublishError::OutOfOrder {
+                rendition: rendition.to_owned(),
+                have,
+                found: index,
+            });
         }
         self.keep(&format!("{rendition}/{index}.m4s"), bytes).await?;
         self.segments.insert(rendition.to_owned(), index + 1);
         self.add_segment(rendition, index, segment);
         let first = index == 0;
-        if first || self.oldest_waits_since.is_some_and(|since| since.elapsed() >= BATCH_FOR) {
+        if first
+            || self
+                .oldest_waits_since
+                .is_some_and(|since| since.elapsed() >= BATCH_FOR)
+        {
             self.flush().await?;
         }
         Ok(())
@@ -118,14 +136,24 @@ impl Publisher {
         }
         self.blobs.sync(&std::mem::take(&mut self.blobs_waiting)).await?;
         let facts = std::mem::take(&mut self.waiting);
-        let report = Command::Report { attempt: self.attempt, lease: self.lease, facts };
-        self.commands.give(self.job.stream(), report, Ask::fresh(Actor::System)).await?;
+        let report = Command::Report {
+            attempt: self.attempt,
+            lease: self.lease,
+            facts,
+        };
+        self.commands
+            .give(self.job.stream(), report, Ask::fresh(Actor::System))
+            .await?;
         Ok(())
     }
 
     fn add_segment(&mut self, rendition: &str, index: u32, segment: Segment) {
         for fact in self.waiting.iter_mut().rev() {
-            if let Fact::SegmentsPublished { rendition: name, segments, .. } = fact
+            if let Fact::SegmentsPublished {
+                rendition: name,
+                segments,
+                ..
+            } = fact
                 && name == rendition
             {
                 segments.push(segment);
@@ -133,7 +161,11 @@ impl Publisher {
             }
         }
         let rendition = rendition.to_owned();
-        self.wait_with(Fact::SegmentsPublished { rendition, from: index, segments: vec![segment] });
+        self.wait_with(Fact::SegmentsPublished {
+            rendition,
+            from: index,
+            segments: vec![segment],
+        });
     }
 
     fn wait_with(&mut self, fact: Fact) {

@@ -66,7 +66,9 @@ impl Workers {
     }
 
     async fn claim_jobs(&self, worker: &str, tasks: &TaskTracker, stop: &CancellationToken) {
-        let slots = Arc::new(Semaphore::new(usize::try_from(self.parts.config.media.concurrent_jobs()).unwrap_or(1)));
+        let slots = Arc::new(Semaphore::new(
+            usize::try_from(self.parts.config.media.concurrent_jobs()).unwrap_or(1),
+        ));
         let running = Running::default();
         let jobs = self.parts.projections.jobs();
         let mut changed = jobs.watch();
@@ -83,7 +85,10 @@ impl Workers {
                     tasks.spawn(async move {
                         let job = attempt.job();
                         attempt.run(stop).await;
-                        running.lock().unwrap_or_else(PoisonError::into_inner).remove(&job);
+                        running
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .remove(&job);
                         drop(slot);
                     });
                 }
@@ -124,30 +129,52 @@ impl Workers {
         .await
         .map_err(|error| error.to_string())??;
         // What this worker held when it was killed is its own to take up again, without waiting for the lease.
-        let own = leased.into_iter().filter(|job| job.worker.as_deref() == Some(worker));
+        let own = leased
+            .into_iter()
+            .filter(|job| job.worker.as_deref() == Some(worker));
         for job in own.chain(claimable.jobs) {
-            if !running.lock().unwrap_or_else(PoisonError::into_inner).insert(job.id) {
+            if !running
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(job.id)
+            {
                 continue;
             }
             match self.claim(worker, &job).await {
                 Ok(Some(attempt)) => return Ok(Claim::Got(Box::new(attempt))),
                 Ok(None) => {
-                    running.lock().unwrap_or_else(PoisonError::into_inner).remove(&job.id);
+                    running
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .remove(&job.id);
                 }
                 Err(error) => {
-                    running.lock().unwrap_or_else(PoisonError::into_inner).remove(&job.id);
+                    running
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .remove(&job.id);
                     return Err(error.to_string());
                 }
             }
         }
-        Ok(Claim::Nothing { until: claimable.next_at })
+        Ok(Claim::Nothing {
+            until: claimable.next_at,
+        })
     }
 
     /// The attempt, or nothing when another worker was faster or the job is over.
     async fn claim(&self, worker: &str, job: &Job) -> Result<Option<Attempt>, CommandError> {
         let lease = Millis(i64::try_from(self.parts.config.jobs.lease_seconds * 1_000).unwrap_or(i64::MAX));
-        let claim = Command::Claim { worker: worker.to_owned(), lease };
-        let outcome = match self.parts.commands.give(job.id.stream(), claim, Ask::fresh(Actor::System)).await {
+        let claim = Command::Claim {
+            worker: worker.to_owned(),
+            lease,
+        };
+        let outcome = match self
+            .parts
+            .commands
+            .give(job.id.stream(), claim, Ask::fresh(Actor::System))
+            .await
+        {
             Ok(outcome) => outcome,
             Err(CommandError::Refused(_)) => return Ok(None),
             Err(error) => return Err(error),
