@@ -87,9 +87,9 @@ impl AudioLane {
             copied: copies,
             whole: true,
         };
-        output.init(init, start_segment, &cmaf::init_segment(&track, sample_rate))?;
+        output.init(init, start_segment, &cmaf::init_segment(&track, sample_rate, 0))?;
         let writer = Writer {
-            segments: Segments::new(AUDIO_RENDITION),
+            segments: Segments::new(AUDIO_RENDITION, 0),
             start_segment,
             segment_samples: u64::from(sample_rate) * TARGET_SEGMENT_MS / 1000,
             sample_rate,

@@ -2,7 +2,8 @@
 //!
 //! Written here rather than by FFmpeg's muxer so that time is exact: every segment's decode time is the time of its
 //! first picture, whatever the encoder's delay, on every rung and in every attempt. Pictures are stored in decode
-//! order; the n-th gets the n-th smallest presentation time as its decode time, and a signed offset to its own.
+//! order; the n-th is decoded at the n-th smallest presentation time and shown a fixed delay later than its own, which
+//! an edit list takes off again. So no composition offset is negative, and time 0 is the first picture in every player.
 
 /// What an init segment describes.
 pub enum Track<'a> {
@@ -37,8 +38,8 @@ pub struct MediaSegment {
     pub bytes: [Vec<u8>; 2],
 }
 
-/// `ftyp` and `moov`.
-pub fn init_segment(track: &Track<'_>, timescale: u32) -> Vec<u8> {
+/// `ftyp` and `moov`. `delay` is that of [`media_segment`].
+pub fn init_segment(track: &Track<'_>, timescale: u32, delay: u32) -> Vec<u8> {
     let mut out = Boxes::default();
     out.boxed(b"ftyp", |out| {
         out.bytes(b"iso6")
@@ -51,6 +52,13 @@ pub fn init_segment(track: &Track<'_>, timescale: u32) -> Vec<u8> {
         movie_header(out);
         out.boxed(b"trak", |out| {
             track_header(out, track);
+            if delay > 0 {
+                out.boxed(b"edts", |out| {
+                    out.full(b"elst", 0, 0, |out| {
+                        out.u32(1).u32(0).u32(delay).u32(0x1_0000);
+                    });
+                });
+            }
             out.boxed(b"mdia", |out| media(out, track, timescale));
         });
         out.boxed(b"mvex", |out| {
@@ -62,12 +70,18 @@ pub fn init_segment(track: &Track<'_>, timescale: u32) -> Vec<u8> {
     out.0
 }
 
-/// One segment from samples in decode order. `end_ticks` is where the next segment starts.
-pub fn media_segment(index: u32, samples: &[Sample], end_ticks: u64, data: Vec<u8>) -> MediaSegment {
-    let mut decode_times: Vec<u64> = samples.iter().map(|sample| sample.pts).collect();
-    decode_times.sort_unstable();
-    let start = decode_times.first().copied().unwrap_or(end_ticks);
-    decode_times.push(end_ticks);
+/// One segment from samples in decode order. `end_ticks` is where the next segment starts; `delay` is how much later
+/// than decoded a picture is shown, at least as long as the pictures that are reordered take.
+pub fn media_segment(
+    index: u32,
+    samples: &[Sample],
+    end_ticks: u64,
+    delay: u32,
+    data: Vec<u8>,
+) -> MediaSegment {
+    let delay = u64::from(delay);
+    let decode_times = decode_times(samples, end_ticks, delay);
+    let start = decode_times[0];
     let mut out = Boxes::default();
     out.boxed(b"styp", |out| {
         out.bytes(b"cmfs").u32(0).bytes(b"cmfs").bytes(b"iso6");
@@ -87,18 +101,20 @@ pub fn media_segment(index: u32, samples: &[Sample], end_ticks: u64, data: Vec<u
                 out.u64(start);
             });
             // data offset, and of each sample duration, size, flags and composition offset
-            out.full(b"trun", 1, 0x0f01, |out| {
+            out.full(b"trun", 0, 0x0f01, |out| {
                 out.u32(samples.len() as u32);
                 offset_at = out.0.len();
                 out.u32(0);
                 for (sample, times) in samples.iter().zip(decode_times.windows(2)) {
                     let duration = times[1].saturating_sub(times[0]).min(u64::from(u32::MAX)) as u32;
-                    let composition_offset = sample.pts.cast_signed() - times[0].cast_signed();
+                    let composition_offset = (sample.pts + delay)
+                        .saturating_sub(times[0])
+                        .min(u64::from(u32::MAX)) as u32;
                     let flags = if sample.is_key { 0x0200_0000 } else { 0x0101_0000 };
                     out.u32(duration)
                         .u32(sample.bytes)
                         .u32(flags)
-                        .u32(composition_offset as i32 as u32);
+                        .u32(composition_offset);
                 }
             });
         });
@@ -113,6 +129,26 @@ pub fn media_segment(index: u32, samples: &[Sample], end_ticks: u64, data: Vec<u
         frames: samples.len() as u32,
         bytes: [out.0, data],
     }
+}
+
+/// When each sample is decoded, and the end of the last: rising, from the start to the end of the segment.
+///
+/// Where pictures are far apart the delay may be too short for the regular times; those are then decoded earlier.
+fn decode_times(samples: &[Sample], end_ticks: u64, delay: u64) -> Vec<u64> {
+    let mut times: Vec<u64> = samples.iter().map(|sample| sample.pts).collect();
+    times.sort_unstable();
+    times.push(end_ticks);
+    let mut earliest_shown = u64::MAX;
+    for (n, sample) in samples.iter().enumerate().rev() {
+        earliest_shown = earliest_shown.min(sample.pts);
+        if n > 0 {
+            times[n] = times[n]
+                .min(earliest_shown + delay)
+                .min(times[n + 1].saturating_sub(1))
+                .max(times[0]);
+        }
+    }
+    times
 }
 
 /// Bytes that grow by boxes, each of which learns its size when it is done.
@@ -315,27 +351,20 @@ fn elementary_stream(out: &mut Boxes, configuration: &[u8], bit_rate: u32) {
 mod tests {
     use super::*;
 
-    #[test]
-    fn decode_times_are_the_sorted_presentation_times() {
-        let key = Sample {
-            bytes: 1,
-            pts: 9000,
-            is_key: true,
-        };
-        let late = Sample {
-            bytes: 1,
-            pts: 9300,
-            is_key: false,
-        };
-        let early = Sample {
-            bytes: 1,
-            pts: 9100,
-            is_key: false,
-        };
-        let segment = media_segment(3, &[key, late, early], 9400, vec![1, 2, 3]);
+    fn check(shown: &[u64], end: u64, delay: u32, durations_and_offsets: &[(u32, u32)]) {
+        let samples: Vec<Sample> = shown
+            .iter()
+            .enumerate()
+            .map(|(n, &pts)| Sample {
+                bytes: 1,
+                pts,
+                is_key: n == 0,
+            })
+            .collect();
+        let segment = media_segment(3, &samples, end, delay, vec![0; shown.len()]);
         assert_eq!(
-            (segment.start_ticks, segment.duration_ticks, segment.frames),
-            (9000, 400, 3)
+            (segment.start_ticks, segment.duration_ticks),
+            (shown[0], end - shown[0])
         );
         let header = &segment.bytes[0];
         let trun = header
@@ -343,13 +372,28 @@ mod tests {
             .position(|kind| kind == b"trun")
             .expect("has a trun")
             + 16;
-        let words: Vec<i32> = header[trun..trun + 48]
+        let words: Vec<u32> = header[trun..trun + 16 * shown.len()]
             .chunks_exact(4)
-            .map(|word| i32::from_be_bytes([word[0], word[1], word[2], word[3]]))
+            .map(|word| u32::from_be_bytes([word[0], word[1], word[2], word[3]]))
             .collect();
-        let durations_and_offsets: Vec<(i32, i32)> =
-            words.chunks_exact(4).map(|row| (row[0], row[3])).collect();
-        assert_eq!(durations_and_offsets, [(100, 0), (200, 200), (100, -200)]);
+        let found: Vec<(u32, u32)> = words.chunks_exact(4).map(|row| (row[0], row[3])).collect();
+        assert_eq!(found, durations_and_offsets);
+    }
+
+    #[test]
+    fn pictures_are_decoded_at_regular_times_and_shown_the_delay_after_their_own() {
+        check(
+            &[9000, 9300, 9100, 9200],
+            9400,
+            100,
+            &[(100, 100), (100, 300), (100, 0), (100, 0)],
+        );
+    }
+
+    #[test]
+    fn a_hole_longer_than_the_delay_makes_decoding_earlier_never_showing_later() {
+        check(&[0, 9000, 100], 9100, 100, &[(100, 100), (100, 9000), (8900, 0)]);
+        check(&[0, 200, 100], 300, 0, &[(99, 0), (1, 101), (200, 0)]);
     }
 
     #[test]
@@ -362,6 +406,7 @@ mod tests {
                 is_key: true,
             }],
             10,
+            0,
             vec![7, 8, 9],
         );
         let whole = segment.bytes.concat();

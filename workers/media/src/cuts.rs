@@ -109,10 +109,6 @@ impl Cuts {
             .max(0)
             .cast_unsigned()
     }
-
-    pub fn segments(&self) -> u32 {
-        self.times.len() as u32
-    }
 }
 
 fn in_time_base(microseconds: i64, video: &StreamInfo) -> i64 {

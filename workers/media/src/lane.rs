@@ -8,7 +8,7 @@ use crate::av::{ColoursOf, Encoder, Frame, Packet, Rational, X264Settings};
 use crate::cmaf::{self, Track};
 use crate::h264::{self, Layout};
 use crate::output::Output;
-use crate::segments::Segments;
+use crate::segments::{Segments, reordering_delay};
 use crate::stop::Stop;
 
 pub const GRID_TICKS: u64 = TARGET_SEGMENT_MS * TICKS_PER_SECOND / 1000;
@@ -48,7 +48,7 @@ pub struct Lane {
 impl Lane {
     pub fn new(task: RungTask, settings: LaneSettings) -> Result<Lane, Stop> {
         Ok(Lane {
-            segments: Segments::new(&task.rung.name),
+            segments: Segments::new(&task.rung.name, 0),
             task,
             settings,
             encoder: None,
@@ -169,6 +169,9 @@ impl Lane {
             bt709: self.settings.bt709,
         };
         let timescale = TICKS_PER_SECOND as u32;
+        let frame_ticks = TICKS_PER_SECOND as f64 / as_rational(self.settings.frame_rate).as_f64();
+        let delay = reordering_delay(encoder.reordered_frames(), frame_ticks.ceil() as u64);
+        self.segments = Segments::new(&rung.name, delay);
         let init = Init {
             rendition: rung.name.clone(),
             kind: RenditionKind::Video,
@@ -185,7 +188,7 @@ impl Lane {
         output.init(
             init,
             self.task.start_segment,
-            &cmaf::init_segment(&track, timescale),
+            &cmaf::init_segment(&track, timescale, delay),
         )?;
         self.encoder = Some(encoder);
         Ok(())

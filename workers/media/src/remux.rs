@@ -12,7 +12,7 @@ use crate::film::Film;
 use crate::h264::{self, Layout};
 use crate::lane::GRID_TICKS;
 use crate::output::Output;
-use crate::segments::Segments;
+use crate::segments::{Segments, reordering_delay};
 use crate::stop::Stop;
 
 /// A source that is no rung and has no keyframe for so long is not published any further.
@@ -168,6 +168,7 @@ impl Picture {
             configuration: &configuration,
             bt709: false,
         };
+        let delay = reordering_delay(film.video.reordered_frames, film.nominal_frame_ticks());
         let init = Init {
             rendition: name.to_owned(),
             kind: RenditionKind::Video,
@@ -184,14 +185,14 @@ impl Picture {
         output.init(
             init,
             task.start_segment,
-            &cmaf::init_segment(&track, TICKS_PER_SECOND as u32),
+            &cmaf::init_segment(&track, TICKS_PER_SECOND as u32, delay),
         )?;
         Ok(Picture {
             name: name.to_owned(),
             is_rung,
             start_segment: task.start_segment,
             layout,
-            segments: Segments::new(name),
+            segments: Segments::new(name, delay),
             current: None,
             current_start: 0,
             end_ticks: 0,

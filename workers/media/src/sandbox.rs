@@ -19,7 +19,11 @@ pub fn enter(limits: &Limits) -> Result<(), String> {
     die_with_parent().map_err(|error| format!("tying the process to its parent: {error}"))?;
     // SAFETY: tells the allocator to share two arenas; every further arena would take 64 MiB of address space.
     unsafe { libc::mallopt(libc::M_ARENA_MAX, 2) };
-    for filter in [refusing_filter(), allowing_filter()] {
+    for filter in [
+        refusing_filter(&PATHS, libc::EACCES),
+        refusing_filter(&REPLACEABLE, libc::ENOSYS),
+        allowing_filter(),
+    ] {
         let program: BpfProgram = filter
             .and_then(TryInto::try_into)
             .map_err(|error| format!("compiling the filter: {error}"))?;
@@ -86,12 +90,12 @@ fn die_with_parent() -> io::Result<()> {
     }
 }
 
-/// Answers with an error what a library may try and can do without; lets the second filter decide the rest.
-fn refusing_filter() -> Result<SeccompFilter, seccompiler::BackendError> {
+/// Answers with an error what a library may try and can do without; lets the other filters decide the rest.
+fn refusing_filter(calls: &[i64], error: i32) -> Result<SeccompFilter, seccompiler::BackendError> {
     SeccompFilter::new(
-        PATHS.into_iter().map(|call| (call, Vec::new())).collect(),
+        calls.iter().map(|&call| (call, Vec::new())).collect(),
         SeccompAction::Allow,
-        SeccompAction::Errno(libc::EACCES as u32),
+        SeccompAction::Errno(error.unsigned_abs()),
         TargetArch::try_from(std::env::consts::ARCH)?,
     )
 }
@@ -101,6 +105,7 @@ fn allowing_filter() -> Result<SeccompFilter, seccompiler::BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = PLAIN
         .into_iter()
         .chain(PATHS)
+        .chain(REPLACEABLE)
         .map(|call| (call, Vec::new()))
         .collect();
     // A thread of this process, never a process of its own.
@@ -135,10 +140,9 @@ fn rule(argument: u8, operation: SeccompCmpOp, value: u64) -> Result<SeccompRule
     )?])
 }
 
-/// Calls that name a file, or that glibc tries first and replaces when they fail (clone3's arguments cannot be
-/// filtered, so it has to fall back to clone).
+/// Calls that name a file.
 #[cfg(target_arch = "x86_64")]
-const PATHS: [i64; 9] = [
+const PATHS: [i64; 8] = [
     libc::SYS_openat,
     libc::SYS_open,
     libc::SYS_access,
@@ -147,16 +151,17 @@ const PATHS: [i64; 9] = [
     libc::SYS_readlink,
     libc::SYS_readlinkat,
     libc::SYS_newfstatat,
-    libc::SYS_clone3,
 ];
 #[cfg(not(target_arch = "x86_64"))]
-const PATHS: [i64; 5] = [
+const PATHS: [i64; 4] = [
     libc::SYS_openat,
     libc::SYS_faccessat,
     libc::SYS_readlinkat,
     libc::SYS_newfstatat,
-    libc::SYS_clone3,
 ];
+
+/// The arguments of clone3 cannot be filtered; told that there is none, glibc takes clone.
+const REPLACEABLE: [i64; 1] = [libc::SYS_clone3];
 
 const PLAIN: [i64; 45] = [
     libc::SYS_read,

@@ -6,6 +6,8 @@ use crate::stop::Stop;
 
 pub struct Segments {
     rendition: String,
+    /// See [`cmaf::media_segment`].
+    delay: u32,
     /// The segment that is being collected; none before the first one that is wanted.
     index: Option<u32>,
     samples: Vec<Sample>,
@@ -13,9 +15,10 @@ pub struct Segments {
 }
 
 impl Segments {
-    pub fn new(rendition: &str) -> Self {
+    pub fn new(rendition: &str, delay: u32) -> Self {
         Segments {
             rendition: rendition.to_owned(),
+            delay,
             index: None,
             samples: Vec::new(),
             data: Vec::new(),
@@ -55,7 +58,7 @@ impl Segments {
             Some(index) if !samples.is_empty() => {
                 output.segment(
                     &self.rendition,
-                    &cmaf::media_segment(index, &samples, end_ticks, data),
+                    &cmaf::media_segment(index, &samples, end_ticks, self.delay, data),
                 )?;
             }
             _ => {}
@@ -69,4 +72,15 @@ impl Segments {
         self.samples.clear();
         self.data.clear();
     }
+}
+
+/// How long pictures are held back to bring them in order: the frames that are reordered, at the usual rate, and a
+/// little for clocks that round to milliseconds.
+pub fn reordering_delay(frames: u32, frame_ticks: u64) -> u32 {
+    const ROUNDING: u64 = 180;
+    const LONGEST: u64 = 45_000;
+    if frames == 0 {
+        return 0;
+    }
+    u32::try_from((u64::from(frames) * frame_ticks + ROUNDING).min(LONGEST)).expect("half a second at most")
 }

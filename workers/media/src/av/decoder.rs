@@ -81,12 +81,6 @@ impl Decoder {
             Err(error) => Err(error),
         }
     }
-
-    /// Forgets everything, after a seek or at the end.
-    pub fn flush(&mut self) {
-        // SAFETY: the context is open.
-        unsafe { ffi::avcodec_flush_buffers(self.context) }
-    }
 }
 
 impl Drop for Decoder {

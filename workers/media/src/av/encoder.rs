@@ -162,6 +162,12 @@ impl Encoder {
         }
     }
 
+    /// How many frames come out later than they are shown, at most.
+    pub fn reordered_frames(&self) -> u32 {
+        // SAFETY: an open context.
+        u32::try_from(unsafe { (*self.context).has_b_frames }).unwrap_or(0)
+    }
+
     /// Hands over a frame; `None` says that there are no more.
     pub fn send(&mut self, frame: Option<&mut Frame>) -> AvResult<()> {
         let frame = frame.map_or(ptr::null(), |frame| frame.as_mut_ptr().cast_const());

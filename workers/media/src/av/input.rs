@@ -176,10 +176,6 @@ impl Input {
         unsafe { slice::from_raw_parts(raw.streams, raw.nb_streams as usize) }
     }
 
-    pub fn stream_count(&self) -> usize {
-        self.raw_streams().len()
-    }
-
     pub fn streams(&self) -> Vec<StreamInfo> {
         // SAFETY: live streams of this open input.
         self.raw_streams()

@@ -11,10 +11,10 @@ mod stream;
 
 pub use decoder::{Decoder, DecoderSettings};
 pub use encoder::{AacSettings, ColoursOf, Encoder, JpegSettings, X264Settings};
-pub use error::{AvError, AvResult};
+pub use error::AvError;
 pub use frame::{Frame, PictureShape, SoundShape};
 pub use graph::Graph;
-pub use input::{IndexEntry, Input, first_bytes};
+pub use input::{Input, first_bytes};
 pub use packet::Packet;
 pub use stream::{StreamInfo, StreamKind};
 

@@ -37,6 +37,8 @@ pub struct StreamInfo {
     pub pixel_format: String,
     pub sample_aspect: Rational,
     pub average_frame_rate: Rational,
+    /// How many pictures are coded before others that are shown earlier, at most.
+    pub reordered_frames: u32,
     pub interlaced: bool,
     pub hdr: bool,
     /// The picture is coded as red, green, blue or palette.
@@ -79,6 +81,7 @@ impl StreamInfo {
             height: u32::try_from(parameters.height).unwrap_or(0),
             sample_aspect: sample_aspect(raw, parameters),
             average_frame_rate: rational(raw.avg_frame_rate),
+            reordered_frames: u32::try_from(parameters.video_delay).unwrap_or(0),
             interlaced: is_interlaced(parameters),
             hdr: is_hdr(parameters),
             rgb: ["rgb", "bgr", "gbr", "pal8", "argb", "abgr", "0rgb", "0bgr"]
