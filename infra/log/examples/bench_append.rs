@@ -2,7 +2,9 @@
 //! zero-filled file with one fdatasync for all callers. Prints one JSON line for each number of callers.
 //!
 //! `cargo run --release -p spool-log --example bench_append [-- SECONDS ROUNDS [DIR]]`: DIR must be on the disk to be
-//! measured (default: the target directory). Product and ideal take turns, because a disk's mood changes by the second.
+//! measured (default: the target directory). Product and ideal take turns, because a disk's mood changes by the second;
+//! the ratio is the median of those of neighbours. `BENCH_ROUNDS=1` prints each round to stderr. `BENCH_SYNC_US=60` with
+//! /dev/shm as DIR lets both sides sleep instead of syncing, which shows what the log itself costs.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;

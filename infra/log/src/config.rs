@@ -17,7 +17,7 @@ pub struct Config {
     pub segment_bytes: u64,
     /// The most payload one commit may have; lowered to what fits into a segment.
     pub commit_bytes_max: usize,
-    /// The most payload kept in memory for readers near the head, over all partitions.
+    /// How much is kept in memory for readers near the head, over all partitions.
     pub memory_bytes: usize,
     /// After this long without an append the end is marked durable, so that damage to the last batch is told from a
     /// torn tail.

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! The handle is a concrete type; how it is kept is the backend's business. Today there is one backend, the
-//! segment files of [`mod@embedded`]; others come beside it and pass the same suite (`tests/contract`).
+//! segment files of the folder `embedded`; others come beside it and pass the same suite (`tests/log/suite.rs`).
 
 mod appending;
 mod config;
@@ -77,6 +77,7 @@ impl Log {
     /// The order of calls is the order in the log: the append is queued before this returns, whether or not the
     /// result is awaited, and a later call may already build on it (`expected` counts what is queued). When an append
     /// fails, those queued behind it fail as well, and later ones that built on it get a `Conflict`.
+    /// The payloads are kept in memory for a while as they are given: slices of a large buffer keep all of it.
     /// An append of no commits writes nothing and is a barrier: it is answered after everything queued before it.
     ///
     /// # Panics

@@ -3,7 +3,7 @@
 //! Waking a task from a thread outside its runtime costs a lock and often a system call; from inside the runtime it
 //! costs next to nothing. So the callers of one runtime are woken together, by a task there.
 
-use tokio::runtime::{Handle, Id};
+use tokio::runtime::{Handle, Id, RuntimeFlavor};
 use tokio::sync::oneshot;
 
 use crate::AppendError;
@@ -23,13 +23,11 @@ impl Caller {
     /// To be called by whoever appends, for the answer is given where it was asked for.
     pub fn new() -> (Self, oneshot::Receiver<Result<u64, AppendError>>) {
         let (answer, receiver) = oneshot::channel();
-        (
-            Self {
-                answer,
-                runtime: Handle::try_current().ok(),
-            },
-            receiver,
-        )
+        // A runtime of one thread may be blocked by the very code that waits for the answer.
+        let runtime = Handle::try_current()
+            .ok()
+            .filter(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
+        (Self { answer, runtime }, receiver)
     }
 
     pub fn answer(self, result: Result<u64, AppendError>) {

@@ -36,7 +36,14 @@ struct MetadataFile {
 
 /// Holds the directory's lock until it is dropped.
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file would not do: a child process that is just being started has it open for a moment as well.
+        let _ = self.file.unlock();
+    }
 }
 
 /// Creates `dir` and what is missing above it, durably: a new directory is only there after a power cut if the one
@@ -74,7 +81,7 @@ pub fn lock(dir: &Path) -> Result<Lock, OpenError> {
         .open(&path)
         .map_err(failed("opening", &path))?;
     match file.try_lock() {
-        Ok(()) => Ok(Lock { _file: file }),
+        Ok(()) => Ok(Lock { file }),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked { dir: dir.to_owned() }),
         Err(TryLockError::Error(error)) => Err(failed("locking", &path)(error)),
     }

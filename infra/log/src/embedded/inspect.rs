@@ -13,7 +13,7 @@ use super::format::{
 };
 use super::index::SegmentIndex;
 use super::position::Position;
-use super::walk::{Batch, Damage, Step, WalkError, Walker};
+use super::walk::{Batch, Damage, Step, WalkError, WalkedRecord, Walker};
 
 /// Where the segment before left off.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,80 +110,21 @@ impl Inspection {
         batch: &Batch,
         unchained: bool,
     ) -> Result<Option<Damage>, WalkError> {
-        let mut records = Vec::with_capacity(batch.header.records as usize);
-        for record in batch.records() {
-            match record {
-                Ok(record) => records.push(record),
-                Err(damage) => return Ok(Some(damage)),
-            }
-        }
-        let first = self.batches == 0;
-        if first && unchained {
+        let records: Vec<WalkedRecord> = match batch.records().collect() {
+            Ok(records) => records,
+            Err(damage) => return Ok(Some(damage)),
+        };
+        if self.batches == 0 && unchained {
             self.index.first_batch = batch.header.number;
             self.index.next_batch = batch.header.number;
         }
-        let here = Position {
-            segment: header.sequence,
-            byte: batch.position,
-        };
-        let contradicts = |problem: String| {
-            Err(WalkError::Damage(Damage {
-                position: batch.position,
-                problem,
-            }))
-        };
-        if batch.header.number != self.index.next_batch {
-            return contradicts(format!(
-                "batch {} instead of {}",
-                batch.header.number, self.index.next_batch
-            ));
-        }
-        if batch.header.durable_through > here {
-            return contradicts("a batch calls more durable than was written before it".into());
-        }
-        if first != records.first().is_some_and(|record| record.kind == Kind::Start) {
-            return contradicts("the start record is not where it belongs".into());
-        }
-        let mut runs: Vec<u64> = self.index.end_heads.clone();
-        for record in &records {
-            match record.kind {
-                Kind::Commit => {
-                    let Some(head) = runs.get_mut(usize::from(record.partition)) else {
-                        return contradicts(format!("a commit of partition {}", record.partition));
-                    };
-                    if record.offset != *head {
-                        return contradicts(format!(
-                            "offset {} of partition {} where {head} is next",
-                            record.offset, record.partition
-                        ));
-                    }
-                    *head += 1;
-                    self.commits += 1;
-                }
-                Kind::Start => {
-                    let heads = decode_heads(&record.payload);
-                    if heads.len() != runs.len() || (!unchained && heads != runs) {
-                        return contradicts("the segment does not start where the one before ended".into());
-                    }
-                    self.index.start_heads.clone_from(&heads);
-                    self.index.end_heads.clone_from(&heads);
-                    runs = heads;
-                }
-                Kind::Seal => {
-                    if record.payload.len() != 8 || u64_at(&record.payload, 0) != header.sequence + 1 {
-                        return contradicts("the segment is sealed for another one than the next".into());
-                    }
-                    self.sealed = true;
-                }
-            }
-        }
-        for (partition, head) in runs.iter().enumerate() {
-            let commits = head - self.index.end_heads[partition];
-            if commits > 0 {
-                let partition = u16::try_from(partition).expect("partitions are numbered by a u16");
-                self.index.add(partition, commits, batch.position);
-            }
-        }
+        self.follow(header, batch, unchained, &records)
+            .map_err(|problem| {
+                WalkError::Damage(Damage {
+                    position: batch.position,
+                    problem,
+                })
+            })?;
         self.index.next_batch += 1;
         self.index.end = batch.end();
         self.durable_through = batch.header.durable_through;
@@ -191,6 +132,79 @@ impl Inspection {
         self.batches += 1;
         Ok(None)
     }
+
+    /// Checks that a batch follows from those before it, and counts its commits.
+    fn follow(
+        &mut self,
+        header: &SegmentHeader,
+        batch: &Batch,
+        unchained: bool,
+        records: &[WalkedRecord],
+    ) -> Result<(), String> {
+        let here = Position {
+            segment: header.sequence,
+            byte: batch.position,
+        };
+        if batch.header.number != self.index.next_batch {
+            return Err(format!(
+                "batch {} instead of {}",
+                batch.header.number, self.index.next_batch
+            ));
+        }
+        if batch.header.durable_through > here {
+            return Err("a batch calls more durable than was written before it".into());
+        }
+        let first = self.batches == 0;
+        if first != records.first().is_some_and(|record| record.kind == Kind::Start) {
+            return Err("the start record is not where it belongs".into());
+        }
+        let mut heads = self.index.end_heads.clone();
+        for record in records {
+            match record.kind {
+                Kind::Commit => self.commits += count(record, &mut heads)?,
+                Kind::Start => {
+                    let start = decode_heads(&record.payload);
+                    if start.len() != heads.len() || (!unchained && start != heads) {
+                        return Err("the segment does not start where the one before ended".into());
+                    }
+                    self.index.start_heads.clone_from(&start);
+                    self.index.end_heads.clone_from(&start);
+                    heads = start;
+                }
+                Kind::Seal => {
+                    if record.payload.len() != 8 || u64_at(&record.payload, 0) != header.sequence + 1 {
+                        return Err("the segment is sealed for another one than the next".into());
+                    }
+                    self.sealed = true;
+                }
+            }
+        }
+        for (partition, head) in (0..).zip(heads) {
+            let commits = head - self.index.end_heads[usize::from(partition)];
+            if commits > 0 {
+                self.index.add(partition, commits, batch.position);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Moves the head of a commit's partition past it, if that is where it belongs.
+fn count(record: &WalkedRecord, heads: &mut [u64]) -> Result<u64, String> {
+    let Some(head) = heads.get_mut(usize::from(record.partition)) else {
+        return Err(format!(
+            "a commit of partition {}, which the log does not have",
+            record.partition
+        ));
+    };
+    if record.offset != *head {
+        return Err(format!(
+            "offset {} of partition {} where {head} is next",
+            record.offset, record.partition
+        ));
+    }
+    *head += 1;
+    Ok(1)
 }
 
 /// Looks at everything behind the last intact batch.

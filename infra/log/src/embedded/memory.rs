@@ -40,7 +40,7 @@ impl Memory {
 
     pub fn push(&mut self, partition: u16, commits: impl IntoIterator<Item = Bytes>) {
         for commit in commits {
-            self.bytes += commit.len();
+            self.bytes += kept_bytes(&commit);
             self.order.push_back(partition);
             self.partitions[usize::from(partition)].commits.push_back(commit);
         }
@@ -59,7 +59,7 @@ impl Memory {
                 .pop_front()
                 .expect("the order names each commit kept once");
             window.from += 1;
-            self.bytes -= commit.len();
+            self.bytes -= kept_bytes(&commit);
         }
     }
 
@@ -86,4 +86,9 @@ impl Memory {
                 .collect(),
         )
     }
+}
+
+/// With what keeping it costs, so that many small or empty commits are bounded too.
+fn kept_bytes(commit: &Bytes) -> usize {
+    commit.len() + 64
 }

@@ -134,6 +134,28 @@ fn a_second_process_or_handle_is_refused() {
 }
 
 #[test]
+fn a_closed_log_can_be_opened_at_once_while_children_are_being_started() {
+    let dir = tempfile::tempdir().expect("a directory for the test");
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::SeqCst) {
+                Command::new("true").status().expect("a child starts");
+            }
+        });
+        let opened: Result<(), OpenError> = (0..300).try_for_each(|_| {
+            Log::open(Config {
+                segment_bytes: 16 << 10,
+                ..Config::new(dir.path())
+            })
+            .map(drop)
+        });
+        done.store(true, Ordering::SeqCst);
+        opened.expect("a child that is being started must not keep the directory locked");
+    });
+}
+
+#[test]
 fn a_killed_process_loses_nothing_it_acknowledged() {
     use std::io::{BufRead, BufReader};
     let dir = tempfile::tempdir().expect("a directory for the test");
