@@ -216,3 +216,30 @@ fn adds_nothing(name: &str) -> bool {
             | "JobRestarted"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use spool_schemas::event_types;
+
+    #[test]
+    fn every_event_that_is_passed_over_is_known_and_about_nothing_that_is_counted() {
+        let counted = [
+            "UserRegistered",
+            "UploadReceived",
+            "VideoCreated",
+            "TranscodeCompleted",
+            "TranscodeFailed",
+        ];
+        for event in event_types() {
+            let elsewhere = matches!(event.feature, Feature::Reservations | Feature::Views);
+            let named = [adds_nothing(event.name), counted.contains(&event.name), elsewhere];
+            assert_eq!(
+                named.iter().filter(|it| **it).count(),
+                1,
+                "{} is new: count it or pass it over",
+                event.name
+            );
+        }
+    }
+}

@@ -17,7 +17,8 @@ const DECODED: usize = 2;
 /// All rows of one table are of one type. Memory: the cache keeps two generations of rows, each about half of
 /// `cache_bytes`; a row that is used moves to the younger one, and the older is dropped whole.
 pub struct Rows {
-    tables: ViewTables,
+    /// None for rows that live in memory only.
+    tables: Option<ViewTables>,
     /// By table, partition key and sort key, joined by NUL.
     young: HashMap<String, Entry>,
     old: HashMap<String, Entry>,
@@ -48,7 +49,7 @@ impl<T: Serialize + Send + 'static> Slot for Option<T> {
 }
 
 impl Rows {
-    pub(crate) fn new(tables: ViewTables, cache_bytes: usize) -> Self {
+    pub(crate) fn new(tables: Option<ViewTables>, cache_bytes: usize) -> Self {
         Self {
             tables,
             young: HashMap::new(),
@@ -150,7 +151,11 @@ impl Rows {
         if self.young.contains_key(&self.scratch) {
             return Ok(());
         }
-        let (row, bytes) = match self.tables.get(table, pk, sk)? {
+        let stored = match &self.tables {
+            Some(tables) => tables.get(table, pk, sk)?,
+            None => None,
+        };
+        let (row, bytes) = match stored {
             Some(stored) => {
                 let row: T = serde_json::from_slice(&stored.value)
                     .map_err(|error| ViewError::poison(format!("row {table} {pk} {sk}: {error}")))?;

@@ -156,3 +156,34 @@ impl JobRow {
         self.finished_at = Some(time);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use spool_schemas::event_types;
+
+    #[test]
+    fn every_event_of_a_job_is_folded_or_about_the_media() {
+        let folded = [
+            "TranscodeRequested",
+            "JobClaimed",
+            "JobLeaseRenewed",
+            "TranscodeCompleted",
+            "JobAttemptEnded",
+            "TranscodeFailed",
+            "JobCancelled",
+            "JobRestarted",
+        ];
+        for event in event_types()
+            .iter()
+            .filter(|event| event.feature == Feature::Jobs)
+        {
+            assert_ne!(
+                folded.contains(&event.name),
+                changes_nothing(event.name),
+                "{} is new",
+                event.name
+            );
+        }
+    }
+}

@@ -63,7 +63,7 @@ impl Feeder {
         partitions: u16,
         on_poison: OnPoison,
     ) -> Result<Self, TablesError> {
-        let rows = Rows::new(version.tables.clone(), CACHE_BYTES);
+        let rows = Rows::new(Some(version.tables.clone()), CACHE_BYTES);
         let mut feeder = Self {
             view,
             rows,

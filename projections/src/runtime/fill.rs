@@ -31,7 +31,7 @@ pub(super) struct Fill<'a> {
 }
 
 impl Fill<'_> {
-    /// Folds from the version's checkpoint on. What was folded is written, also when an error ends it.
+    /// Folds from the version's checkpoint on.
     pub fn run(&self) -> Result<(), RebuildError> {
         self.version.tables.begin_bulk()?;
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -54,9 +54,11 @@ impl Fill<'_> {
                 .fold(Ok(()), Result::and);
             folded.and(read)
         });
-        outcome?;
-        self.version.tables.finish_bulk()?;
-        Ok(())
+        // An unfinished fill is begun anew at the next start, but what was folded before a poison event is good.
+        if matches!(outcome, Ok(()) | Err(RebuildError::Poison { .. })) {
+            self.version.tables.finish_bulk()?;
+        }
+        outcome
     }
 
     fn read(

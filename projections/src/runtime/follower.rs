@@ -258,24 +258,16 @@ impl Follower {
             let Some(seat) = ready else {
                 continue;
             };
-            registered.serving.switch_to(seat.feeder.version.clone());
+            let version = seat.feeder.version.clone();
+            if let Some(before) = serving {
+                drop_others(&mut self.seats, &self.tables, index, [number, before.number]);
+            }
+            registered.serving.switch_to(version);
             tracing::info!(
                 view = registered.view.name(),
                 version = number,
                 "answers from here on"
             );
-            let kept = serving.map(|before| before.number);
-            if kept.is_some() {
-                self.seats.retain(|seat| {
-                    let goes = seat.view == Some(index)
-                        && seat.feeder.version.number != number
-                        && Some(seat.feeder.version.number) != kept;
-                    if goes {
-                        seat.drop_version(&self.tables);
-                    }
-                    !goes
-                });
-            }
         }
     }
 
@@ -374,4 +366,15 @@ impl Follower {
             Err(over) => Some(over),
         }
     }
+}
+
+/// Drops the versions of a view that are neither the one that answers nor the one before it.
+fn drop_others(seats: &mut Vec<Seat>, tables: &Tables, view: usize, kept: [u32; 2]) {
+    seats.retain(|seat| {
+        let goes = seat.view == Some(view) && !kept.contains(&seat.feeder.version.number);
+        if goes {
+            seat.drop_version(tables);
+        }
+        !goes
+    });
 }

@@ -4,20 +4,18 @@ use crate::facts::Facts;
 use crate::rows::Rows;
 use crate::runtime::registry;
 use crate::view::ViewError;
-use spool_tables::{Batch, Position, ViewTables};
+use spool_tables::{Batch, Position};
 
-/// Folds `records` into rows that stay in memory, and returns how many rows there are. `tables` is an empty
-/// version that is only read, where a fold looks for a row it has not seen.
+/// Folds `records` into rows that stay in memory, and returns how many rows there are.
 pub fn fold_in_memory<'a>(
     view: &str,
-    tables: &ViewTables,
     records: impl Iterator<Item = (Position, &'a [u8])>,
 ) -> Result<usize, ViewError> {
     let view = registry::all()
         .into_iter()
         .find(|known| known.name() == view)
         .ok_or_else(|| ViewError::poison("there is no such view"))?;
-    let mut rows = Rows::new(tables.clone(), usize::MAX);
+    let mut rows = Rows::new(None, usize::MAX);
     for (at, payload) in records {
         let facts = Facts::decode(payload).map_err(|error| ViewError::poison(error.to_string()))?;
         rows.begin(at);

@@ -1,0 +1,295 @@
+//! Rebuild of the analytics view from a million events, beside decoding and folding the same bytes in memory
+//! without tables: alternating, in one run, with as many threads.
+
+#[path = "../tests/views/story.rs"]
+#[expect(dead_code, reason = "the tests tell of more than films that go well")]
+mod story;
+
+use bytes::Bytes;
+use spool_domain::ids::ViewId;
+use spool_domain::jobs::Fact;
+use spool_domain::time::Millis;
+use spool_domain::videos::Visibility;
+use spool_log::Log;
+use spool_projections::{Position, Projections, Switcher, fold_in_memory};
+use spool_schemas::Commit;
+use spool_tables::Tables;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use story::{Story, film, rung, segments, sound};
+use uuid::Uuid;
+
+const EVENTS: u64 = 1_000_000;
+const ROUNDS: usize = 5;
+/// Films whose commits are mixed with each other, as uploads at the same time would be.
+const TOGETHER: usize = 64;
+const PATIENCE: Duration = Duration::from_secs(600);
+
+fn main() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, mode, dir] = arguments.as_slice()
+        && mode == "--memory-of-a-rebuild"
+    {
+        return runtime.block_on(show_memory(Path::new(dir)));
+    }
+    let events = arguments
+        .get(1)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(EVENTS);
+    let dir = tempfile::tempdir().expect("a temporary directory can be made");
+    let written = runtime.block_on(write_log(dir.path(), events));
+    show(
+        "bytes of a commit",
+        written.bytes as f64 / written.commits as f64,
+        "B",
+        None,
+    );
+    show("events", written.events as f64, "events", None);
+    show(
+        "memory of a rebuild",
+        memory_of_a_rebuild(dir.path()),
+        "MiB at most",
+        None,
+    );
+    runtime.block_on(compare(dir.path(), &written));
+}
+
+#[derive(Default)]
+struct Written {
+    events: u64,
+    commits: u64,
+    bytes: u64,
+}
+
+async fn write_log(dir: &Path, events: u64) -> Written {
+    let log = open(dir);
+    let mut written = Written::default();
+    let mut seed = 1;
+    while written.events < events {
+        let mut stories: Vec<_> = (0..TOGETHER)
+            .map(|_| {
+                seed += 1;
+                commits_of_a_film(seed).into_iter()
+            })
+            .collect();
+        loop {
+            let round: Vec<Commit> = stories.iter_mut().filter_map(Iterator::next).collect();
+            if round.is_empty() {
+                break;
+            }
+            append(&log, &round, &mut written).await;
+        }
+    }
+    log.close();
+    written
+}
+
+/// One round of commits, as the executors of the partitions would hand them over.
+async fn append(log: &Log, commits: &[Commit], written: &mut Written) {
+    let mut batches: HashMap<u16, Vec<Bytes>> = HashMap::new();
+    for commit in commits {
+        let bytes = Bytes::from(commit.encode());
+        written.events += commit.events.len() as u64;
+        written.commits += 1;
+        written.bytes += bytes.len() as u64;
+        batches
+            .entry(commit.stream.partition(log.partitions()))
+            .or_default()
+            .push(bytes);
+    }
+    let appends: Vec<_> = batches
+        .into_iter()
+        .map(|(partition, commits)| log.append(partition, log.head(partition), commits))
+        .collect();
+    for append in appends {
+        append.await.expect("there is room");
+    }
+}
+
+/// A person registers and uploads a film of some minutes; a worker makes it, and its lease is renewed meanwhile.
+fn commits_of_a_film(seed: u128) -> Vec<Commit> {
+    let mut story = Story::new();
+    story.wait(Millis(
+        i64::try_from(seed % 400).expect("it is small") * 7_200_000,
+    ));
+    let owner = story.register(seed);
+    let at = story.upload(seed, owner, Visibility::Public);
+    story.claim(at);
+    let rungs = [sound(), rung(360), rung(720)];
+    story.report(
+        at,
+        vec![
+            Fact::Probed(film(300_000)),
+            Fact::RenditionStarted(rungs[0].clone()),
+        ],
+    );
+    for rung in &rungs[1..] {
+        story.report(at, vec![Fact::RenditionStarted(rung.clone())]);
+    }
+    for batch in 0..15 {
+        for rung in &rungs {
+            story.publish(at, &rung.name, &segments(5, 300_000));
+        }
+        story.wait(Millis(4_000));
+        if batch == 7 {
+            story.report(
+                at,
+                vec![Fact::ThumbnailMade {
+                    blob: "renditions/a/b/1/thumbnail.jpg".into(),
+                }],
+            );
+        }
+    }
+    story.complete(at, 300_000);
+    let request = Uuid::from_u128(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
+    for commit in &mut story.commits {
+        commit.cause.correlation = request;
+        commit.command = Uuid::new_v5(&request, commit.command.as_bytes());
+    }
+    story.commits
+}
+
+async fn compare(dir: &Path, written: &Written) {
+    let log = open(dir);
+    let began = Instant::now();
+    let projections = start(&log, &dir.join("tables"));
+    projections.caught_up(PATIENCE).await.expect("the views come up");
+    let rate = written.events as f64 / began.elapsed().as_secs_f64();
+    show("all four views at once, from nothing", rate, "events/s", None);
+
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let shards = read_all(&log, threads);
+    let (mut rebuilds, mut folds) = (vec![], vec![]);
+    for _ in 0..ROUNDS {
+        folds.push(fold(&shards));
+        let began = Instant::now();
+        let rebuild = projections
+            .rebuild("analytics")
+            .expect("nothing else rebuilds it");
+        rebuild.finished().await.expect("the rebuild ends well");
+        rebuilds.push(began.elapsed());
+    }
+    let rate = |times: &mut Vec<Duration>| {
+        times.sort();
+        written.events as f64 / times[times.len() / 2].as_secs_f64()
+    };
+    let (fold, rebuild) = (rate(&mut folds), rate(&mut rebuilds));
+    let decode_and_fold = format!("decode and fold in memory, {threads} threads");
+    show(&decode_and_fold, fold, "events/s", None);
+    show(
+        "rebuild of analytics, switch included",
+        rebuild,
+        "events/s",
+        Some(rebuild / fold),
+    );
+
+    let began = Instant::now();
+    let catalogue = projections
+        .rebuild("catalogue")
+        .expect("nothing else rebuilds it");
+    catalogue.finished().await.expect("the rebuild ends well");
+    show(
+        "rebuild of the catalogue",
+        written.events as f64 / began.elapsed().as_secs_f64(),
+        "events/s",
+        None,
+    );
+    tokio::task::spawn_blocking(move || projections.stop())
+        .await
+        .expect("stopping does not panic");
+}
+
+/// All records in memory, the partitions spread over `threads`.
+fn read_all(log: &Log, threads: usize) -> Vec<Vec<(Position, Bytes)>> {
+    let mut shards = vec![vec![]; threads];
+    for record in log
+        .scan(&vec![0; usize::from(log.partitions())])
+        .expect("the log can be read")
+    {
+        let record = record.expect("the log can be read");
+        let (partition, offset) = (record.partition, record.offset);
+        shards[usize::from(partition) % threads].push((Position { partition, offset }, record.payload));
+    }
+    shards
+}
+
+fn fold(shards: &[Vec<(Position, Bytes)>]) -> Duration {
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for shard in shards {
+            scope.spawn(|| {
+                let records = shard.iter().map(|(at, payload)| (*at, payload.as_ref()));
+                fold_in_memory("analytics", records).expect("every event can be folded")
+            });
+        }
+    });
+    began.elapsed()
+}
+
+/// In a process of its own, because this one holds the whole log in memory.
+fn memory_of_a_rebuild(dir: &Path) -> f64 {
+    let program = std::env::current_exe().expect("this program has a file");
+    let output = std::process::Command::new(program)
+        .arg("--memory-of-a-rebuild")
+        .arg(dir)
+        .output();
+    let output = output.expect("the program starts again").stdout;
+    let text = String::from_utf8(output).expect("a number is text");
+    text.trim().parse().expect("the program prints a number")
+}
+
+async fn show_memory(dir: &Path) {
+    let log = open(dir);
+    let tables = dir.join("tables-of-the-other-process");
+    let projections = start(&log, &tables);
+    projections.caught_up(PATIENCE).await.expect("the views come up");
+    let rebuild = projections
+        .rebuild("analytics")
+        .expect("nothing else rebuilds it");
+    rebuild.finished().await.expect("the rebuild ends well");
+    let status = std::fs::read_to_string("/proc/self/status").expect("this is Linux");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib: f64 = peak
+        .and_then(|text| text.split_whitespace().next())
+        .and_then(|text| text.parse().ok())
+        .expect("the kernel says how much");
+    println!("{:.1}", kib / 1024.0);
+    tokio::task::spawn_blocking(move || projections.stop())
+        .await
+        .expect("stopping does not panic");
+}
+
+fn open(dir: &Path) -> Log {
+    Log::open(spool_log::Config::new(dir.join("log"))).expect("the log opens")
+}
+
+fn start(log: &Log, tables: &Path) -> Projections {
+    let tables = Tables::open(tables).expect("a directory for tables can be made");
+    Projections::start(log.clone(), tables, switcher(log.clone())).expect("the views start")
+}
+
+fn switcher(log: Log) -> Switcher {
+    let versions = Arc::new(AtomicU64::new(0));
+    Arc::new(move |view, version| {
+        let (log, versions) = (log.clone(), versions.clone());
+        Box::pin(async move {
+            let mut story = Story::new();
+            story.switched(&view, version, versions.fetch_add(1, Ordering::Relaxed));
+            let partition = ViewId::of(&view).stream().partition(log.partitions());
+            let bytes = story.commits[0].encode().into();
+            let appended = log.append(partition, log.head(partition), vec![bytes]).await;
+            appended.map(drop).map_err(|error| error.to_string())
+        })
+    })
+}
+
+fn show(figure: &str, value: f64, unit: &str, ratio: Option<f64>) {
+    let ratio = ratio.map_or_else(|| "null".to_owned(), |ratio| format!("{ratio:.3}"));
+    println!(
+        r#"{{"bench":"rebuild","figure":"{figure}","value":{value:.1},"unit":"{unit}","ratio":{ratio}}}"#
+    );
+}
