@@ -100,7 +100,8 @@ impl Cuts {
 
     /// Roughly when a segment begins, in ticks.
     pub fn start_ticks(&self, segment: u32, video: &StreamInfo) -> u64 {
-        let (Some(&first), Some(&time)) = (self.times.first(), self.times.get(segment as usize)) else {
+        let time = self.times.get(segment as usize).or(self.times.last());
+        let (Some(&first), Some(&time)) = (self.times.first(), time) else {
             return 0;
         };
         video

@@ -106,7 +106,7 @@ struct Pass {
     on_grid: bool,
     /// Boundaries of the source as far as it was read.
     starts: Vec<(u64, u32)>,
-    /// Nothing before this is worth filtering.
+    /// Nothing before this is worth filtering, but the first picture, which opens the encoders.
     skip_before: u64,
 }
 
@@ -163,7 +163,7 @@ impl Pass {
         };
         pictures.decode(film, packet, |mut frame| {
             let wanted = frame.pts().is_some_and(|pts| pts.cast_unsigned() >= *skip_before);
-            if !wanted {
+            if !wanted && filters.is_some() {
                 return Ok(());
             }
             let shape = frame.picture_shape();

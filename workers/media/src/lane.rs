@@ -74,6 +74,10 @@ impl Lane {
         let Some(ticks) = frame.pts().and_then(|pts| u64::try_from(pts).ok()) else {
             return Ok(());
         };
+        // Opened by whatever picture comes first, so that the init segment is sent even when nothing is missing.
+        if self.encoder.is_none() {
+            self.open(&frame, output)?;
+        }
         let segment = match boundaries {
             Boundaries::Grid => {
                 self.repeat_until(ticks, output)?;
@@ -135,11 +139,8 @@ impl Lane {
     }
 
     fn encode(&mut self, frame: &mut Frame, begins: bool, output: &mut Output) -> Result<(), Stop> {
-        if self.encoder.is_none() {
-            self.open(frame, output)?;
-        }
         frame.force_keyframe(begins);
-        let encoder = self.encoder.as_mut().expect("opened above");
+        let encoder = self.encoder.as_mut().expect("opened with the first picture");
         encoder.send(Some(frame))?;
         self.collect(output)
     }

@@ -8,6 +8,7 @@ mod cmaf;
 mod codecs;
 mod cuts;
 mod encode;
+mod escape;
 mod film;
 mod filters;
 mod h264;
@@ -24,7 +25,7 @@ mod thumbnail;
 
 use std::process::ExitCode;
 
-use spool_media_protocol::{Message, Task};
+use spool_media_protocol::{Limits, Message, Task};
 
 use crate::film::Film;
 use crate::output::Output;
@@ -34,6 +35,7 @@ const HELP: &str = "\
 spool-media opens one film in a sandbox and answers on stdout.
 
 Usage: spool-media [--unsafe-no-sandbox] <task>   with the film, a regular file, as stdin
+       spool-media --try-to-escape file|socket|program|thread   shows that the sandbox holds
        spool-media --help | --version
 
 <task> is JSON, for example
@@ -69,6 +71,10 @@ fn main() -> ExitCode {
             println!("spool-media {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
         }
+        [first, what] if first == "--try-to-escape" => match sandbox::enter(&Limits::default()) {
+            Ok(()) => escape::attempt(what),
+            Err(why) => wrong_use(&why),
+        },
         [task] => match serde_json::from_str::<Task>(task) {
             Ok(task) => work(&task, sandboxed),
             Err(error) => wrong_use(&format!("the task is not understood: {error}")),
