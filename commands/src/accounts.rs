@@ -33,6 +33,13 @@ pub enum RegisterError {
     Command(#[from] CommandError),
 }
 
+/// Whose a place is after it was asked for.
+#[derive(PartialEq, Eq)]
+enum Reserved {
+    ForIt,
+    ByAnother,
+}
+
 /// The place of an e-mail address. Upper and lower case are one address.
 pub fn email_place(keys: &Keys, email: &str) -> ReservationId {
     ReservationId(keyed_uuid(
@@ -59,43 +66,71 @@ impl Commands {
         registered: Registered,
         ask: &Ask,
     ) -> Result<Outcome, RegisterError> {
-        let reserve = |place: ReservationId, what| {
-            self.give(
-                place.stream(),
-                reservations::Command::Reserve { account },
-                ask.then(what),
-            )
-        };
         let (email, username) = (registered.email, registered.username);
-        reserve(email, "e-mail")
-            .await
-            .map_err(|error| taken(error, RegisterError::EmailTaken))?;
-        if let Err(error) = reserve(username, "username").await {
-            let release = reservations::Command::Release { account };
-            self.give(email.stream(), release, ask.then("release e-mail"))
-                .await?;
-            return Err(taken(error, RegisterError::UsernameTaken));
+        if self.reserve(email, account, ask).await? == Reserved::ByAnother {
+            return Err(RegisterError::EmailTaken);
         }
-        Ok(self
-            .give(
-                account.stream(),
-                accounts::Command::Register(registered),
-                ask.clone(),
-            )
-            .await?)
+        if self.reserve(username, account, ask).await? == Reserved::ByAnother
+            && self.give_up(account, email, ask).await?
+        {
+            return Err(RegisterError::UsernameTaken);
+        }
+        let register = accounts::Command::Register(registered);
+        let given = self.give(account.stream(), register, ask.clone()).await;
+        if let Err(CommandError::Refused(AnyRefusal::Accounts(accounts::Refusal::RegistrationVoid))) = &given
+        {
+            for place in [email, username] {
+                self.release(account, place, ask).await?;
+            }
+        }
+        Ok(given?)
+    }
+
+    /// Always asked anew: that the place was reserved once does not mean that it is so still.
+    async fn reserve(
+        &self,
+        place: ReservationId,
+        account: AccountId,
+        ask: &Ask,
+    ) -> Result<Reserved, CommandError> {
+        let reserve = reservations::Command::Reserve { account };
+        match self.give(place.stream(), reserve, ask.anew()).await {
+            Ok(_) => Ok(Reserved::ForIt),
+            Err(CommandError::Refused(AnyRefusal::Reservations(reservations::Refusal::Taken))) => {
+                Ok(Reserved::ByAnother)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes sure that `account` never comes to be, and only then gives its e-mail address back: whoever
+    /// asks the same at the same time must not register without it. False when that one was quicker.
+    async fn give_up(
+        &self,
+        account: AccountId,
+        email: ReservationId,
+        ask: &Ask,
+    ) -> Result<bool, CommandError> {
+        let void = accounts::Command::VoidRegistration;
+        self.give(account.stream(), void, ask.anew()).await?;
+        let (state, _) = self.state::<Account>(account.stream()).await?;
+        if matches!(state, Account::Active(_)) {
+            return Ok(false);
+        }
+        self.release(account, email, ask).await?;
+        Ok(true)
+    }
+
+    /// Gives back what a void account holds; what another holds stays as it is.
+    async fn release(&self, account: AccountId, place: ReservationId, ask: &Ask) -> Result<(), CommandError> {
+        let release = reservations::Command::Release { account };
+        self.give(place.stream(), release, ask.anew()).await.map(drop)
     }
 
     /// Who holds the e-mail address, if anybody has it for good or is about to.
     pub async fn account_at(&self, place: ReservationId) -> Result<Option<AccountId>, CommandError> {
         let (reservation, _) = self.state::<Reservation>(place.stream()).await?;
         Ok(reservation.holder())
-    }
-}
-
-fn taken(error: CommandError, taken: RegisterError) -> RegisterError {
-    match error {
-        CommandError::Refused(AnyRefusal::Reservations(reservations::Refusal::Taken)) => taken,
-        error => RegisterError::Command(error),
     }
 }
 

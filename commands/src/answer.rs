@@ -39,6 +39,16 @@ impl Ask {
         }
     }
 
+    /// Another question that this one led to, whose answer is the state of things and may differ each time.
+    pub(crate) fn anew(&self) -> Self {
+        Self {
+            command: Uuid::now_v7(),
+            request: None,
+            expected_version: None,
+            ..self.clone()
+        }
+    }
+
     /// Another question that this one led to, known again when this one is.
     pub fn then(&self, what: &str) -> Self {
         Self {

@@ -2,14 +2,19 @@
 
 pub mod accounts;
 mod answer;
+mod executor;
 mod features;
+mod flight;
 mod handle;
 pub mod ids;
 pub mod managers;
 mod partition;
+mod restore;
 mod snapshots;
+mod streams;
 mod timers;
 mod token;
+mod undo;
 pub mod videos;
 mod window;
 

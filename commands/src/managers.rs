@@ -9,12 +9,14 @@ use crate::handle::Commands;
 use spool_domain::actors::Actor;
 use spool_domain::ids::StreamId;
 use spool_log::Record;
-use spool_schemas::{AnyEvent, Cause, CommitRef, Origin};
+use spool_schemas::{AnyEvent, Cause, CommitRef, DecodeError, Origin};
 use spool_tables::{Batch, Tables, TablesError, ViewTables};
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -47,7 +49,8 @@ pub struct Reaction<'a> {
     version: u64,
     position: (u16, u64),
     correlation: Uuid,
-    /// The number of the next command among those that the record leads to.
+    /// The number of the next command: those of the record's first event come first, each event having
+    /// room for 65,536, so that what one event leads to moves no other's number.
     ordinal: AtomicU32,
     settings: &'a Settings,
 }
@@ -102,112 +105,142 @@ impl Commands {
         stop: CancellationToken,
     ) -> Result<(), TablesError> {
         let checkpoints = tables.view("managers", 1)?;
-        let followers = (0..self.log().partitions()).map(|partition| {
-            let (commands, checkpoints) = (self.clone(), checkpoints.clone());
-            let (settings, stop) = (settings.clone(), stop.clone());
-            tokio::spawn(async move { commands.follow(partition, &checkpoints, &settings, &stop).await })
-        });
-        for follower in followers.collect::<Vec<_>>() {
-            if let Err(error) = follower.await {
-                std::panic::resume_unwind(error.into_panic());
-            }
+        let mut followers = JoinSet::new();
+        for partition in 0..self.log().partitions() {
+            let follower = Follower {
+                commands: self.clone(),
+                checkpoints: checkpoints.clone(),
+                settings: settings.clone(),
+                stop: stop.clone(),
+                partition,
+            };
+            followers.spawn(follower.run());
         }
-        Ok(())
-    }
-
-    async fn follow(
-        &self,
-        partition: u16,
-        checkpoints: &ViewTables,
-        settings: &Settings,
-        stop: &CancellationToken,
-    ) {
-        let mut head = self.log().watch(partition);
-        let mut next = checkpoints.checkpoint(partition).min(self.log().head(partition));
-        let mut written = next;
-        loop {
-            let records = self.read_tail(partition, next).await;
-            for record in &records {
-                while let Err(error) = self.react_to(partition, record, settings).await {
-                    tracing::warn!(partition, offset = record.offset, %error, "a process manager waits");
-                    tokio::select! {
-                        () = stop.cancelled() => return,
-                        () = tokio::time::sleep(PAUSE) => {}
-                    }
-                }
-                next = record.offset + 1;
-            }
-            let idle = records.is_empty();
-            if next > written && (idle || next - written >= CHECKPOINT_EVERY) {
-                written = next;
-                write_checkpoint(checkpoints, partition, next).await;
-            }
-            if idle {
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    changed = head.wait_for(|head| *head > next) => if changed.is_err() { return },
-                }
-            }
-        }
-    }
-
-    async fn read_tail(&self, partition: u16, from: u64) -> Vec<Record> {
-        if self.log().head(partition) <= from {
-            return vec![];
-        }
-        let log = self.log().clone();
-        let read = tokio::task::spawn_blocking(move || log.read(partition, from, READ_BYTES)).await;
-        match read {
-            Ok(Ok(records)) => records,
-            Ok(Err(error)) => {
-                tracing::error!(partition, from, %error, "a process manager cannot read the log");
-                tokio::time::sleep(PAUSE).await;
-                vec![]
-            }
-            Err(_) => vec![],
-        }
-    }
-
-    async fn react_to(
-        &self,
-        partition: u16,
-        record: &Record,
-        settings: &Settings,
-    ) -> Result<(), CommandError> {
-        let unreadable = |error: spool_schemas::DecodeError| CommandError::Unavailable(error.to_string());
-        let commit = CommitRef::decode(&record.payload).map_err(unreadable)?;
-        for manager in MANAGERS {
-            let mut ordinal = 0;
-            for (version, event) in commit
-                .versioned()
-                .filter(|(_, event)| manager.events.contains(&event.name))
-            {
-                let reaction = Reaction {
-                    commands: self,
-                    stream: commit.stream,
-                    manager: manager.name,
-                    version,
-                    position: (partition, record.offset),
-                    correlation: commit.cause.correlation,
-                    ordinal: AtomicU32::new(ordinal),
-                    settings,
-                };
-                (manager.react)(&reaction, event.decode().map_err(unreadable)?).await?;
-                ordinal = reaction.ordinal.into_inner();
+        // Dropped half-way, the set ends all of them; so does the first that breaks.
+        while let Some(ended) = followers.join_next().await {
+            if let Err(Ok(panic)) = ended.map_err(JoinError::try_into_panic) {
+                std::panic::resume_unwind(panic);
             }
         }
         Ok(())
     }
 }
 
-async fn write_checkpoint(checkpoints: &ViewTables, partition: u16, next: u64) {
-    let checkpoints = checkpoints.clone();
-    let written = tokio::task::spawn_blocking(move || {
-        let mut batch = Batch::new();
-        batch.advance(partition, next);
-        checkpoints.commit(&batch)
-    });
-    if let Ok(Err(error)) = written.await {
-        tracing::warn!(partition, %error, "a process manager's checkpoint was not written; it repeats more after a restart");
+/// Reads one partition in order and lets every manager react.
+struct Follower {
+    commands: Commands,
+    checkpoints: ViewTables,
+    settings: Settings,
+    stop: CancellationToken,
+    partition: u16,
+}
+
+impl Follower {
+    async fn run(self) {
+        let log = self.commands.log();
+        let mut head = log.watch(self.partition);
+        let mut next = self
+            .checkpoints
+            .checkpoint(self.partition)
+            .min(log.head(self.partition));
+        let mut written = next;
+        loop {
+            let records = self.read_tail(next).await;
+            for record in &records {
+                if self.react_until_done(record).await.is_break() {
+                    return self.write_checkpoint(written, next).await;
+                }
+                next = record.offset + 1;
+                if next - written >= CHECKPOINT_EVERY {
+                    self.write_checkpoint(written, next).await;
+                    written = next;
+                }
+            }
+            if records.is_empty() {
+                self.write_checkpoint(written, next).await;
+                written = next;
+                tokio::select! {
+                    () = self.stop.cancelled() => return,
+                    changed = head.wait_for(|head| *head > next) => if changed.is_err() { return },
+                }
+            }
+        }
+    }
+
+    /// Breaks off when it is time to stop.
+    async fn react_until_done(&self, record: &Record) -> ControlFlow<()> {
+        loop {
+            // A command that was given is taken, even if nobody waits for its answer; so this may be cut
+            // off anywhere, and the record is reacted to again at the next start.
+            let reacted = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return ControlFlow::Break(()),
+                reacted = self.react_to(record) => reacted,
+            };
+            let Err(error) = reacted else {
+                return ControlFlow::Continue(());
+            };
+            let (partition, offset) = (self.partition, record.offset);
+            tracing::warn!(partition, offset, %error, "a process manager waits");
+            tokio::select! {
+                () = self.stop.cancelled() => return ControlFlow::Break(()),
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+        }
+    }
+
+    async fn read_tail(&self, from: u64) -> Vec<Record> {
+        let (log, partition) = (self.commands.log().clone(), self.partition);
+        if log.head(partition) <= from {
+            return vec![];
+        }
+        let read = tokio::task::spawn_blocking(move || log.read(partition, from, READ_BYTES)).await;
+        let error = match read {
+            Ok(Ok(records)) => return records,
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        tracing::error!(partition, from, error, "a process manager cannot read the log");
+        tokio::time::sleep(PAUSE).await;
+        vec![]
+    }
+
+    async fn react_to(&self, record: &Record) -> Result<(), CommandError> {
+        let unreadable = |error: DecodeError| CommandError::Unavailable(error.to_string());
+        let commit = CommitRef::decode(&record.payload).map_err(unreadable)?;
+        for manager in MANAGERS {
+            for (index, (version, event)) in (0u32..).zip(commit.versioned()) {
+                if !manager.events.contains(&event.name) {
+                    continue;
+                }
+                let reaction = Reaction {
+                    commands: &self.commands,
+                    stream: commit.stream,
+                    manager: manager.name,
+                    version,
+                    position: (self.partition, record.offset),
+                    correlation: commit.cause.correlation,
+                    ordinal: AtomicU32::new(index << 16),
+                    settings: &self.settings,
+                };
+                (manager.react)(&reaction, event.decode().map_err(unreadable)?).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_checkpoint(&self, written: u64, next: u64) {
+        if next == written {
+            return;
+        }
+        let (checkpoints, partition) = (self.checkpoints.clone(), self.partition);
+        let written = tokio::task::spawn_blocking(move || {
+            let mut batch = Batch::new();
+            batch.advance(partition, next);
+            checkpoints.commit(&batch)
+        });
+        if let Ok(Err(error)) = written.await {
+            tracing::warn!(partition, %error, "a process manager's checkpoint was not written; it repeats more after a restart");
+        }
     }
 }

@@ -1,46 +1,45 @@
 //! One partition's state in memory: the streams, the window of commands, the timers. Everything here is
-//! speculative until the log says otherwise; when it refuses, all of it is dropped and read again.
+//! speculative until the log says otherwise; what it refuses is taken back.
 
 use crate::answer::{Ask, CommandError};
 use crate::features::{AnyCommand, AnyState};
-use crate::snapshots::{SnapshotError, Snapshots};
+use crate::restore::RecoveryError;
+use crate::snapshots::Snapshots;
+use crate::streams::{Entry, Streams};
+use crate::undo::{Undo, Undos};
 use crate::window::{Accepted, Window};
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use spool_domain::ids::StreamId;
 use spool_domain::time::Timestamp;
+use spool_log::AppendError;
 use spool_schemas::{AnyEvent, Commit, CommitRef, Event, Origin};
 use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
-
-/// Streams kept in memory per partition before idle ones give way.
-pub const STREAMS_MAX: usize = 20_000;
-
-/// A stream in memory.
-#[derive(Clone)]
-pub struct Entry {
-    pub state: AnyState,
-    /// The version after its last event; 0 before the first.
-    pub version: u64,
-    /// The offset of its last commit, if that is newer than its snapshot.
-    pub changed_at: Option<u64>,
-    due: Option<Timestamp>,
-}
 
 pub struct Partition {
     pub number: u16,
     /// The next offset, counting commits that are not durable yet.
     pub next: u64,
-    /// The log has refused a commit: nothing here may be built on.
-    pub broken: bool,
-    /// Counts how often the state was read anew.
-    pub generation: u64,
-    last_time: Timestamp,
-    streams: HashMap<StreamId, Entry>,
+    pub tip: Tip,
+    pub streams: Streams,
     pub window: Window,
-    /// Per process manager and source partition the highest position acted on.
-    pub origins: HashMap<(String, u16), (u64, u32)>,
-    timers: BTreeSet<(Timestamp, StreamId)>,
-    snapshots: Snapshots,
+    pub origins: HashMap<Source, SourcePosition>,
+    pub timers: BTreeSet<(Timestamp, StreamId)>,
+    undos: Undos,
+    commit_bytes_max: usize,
+}
+
+/// A process manager and the partition that it follows.
+pub type Source = (String, u16);
+/// The highest offset that was acted on, and the number of the command.
+pub type SourcePosition = (u64, u32);
+
+/// The last commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tip {
+    pub time: Timestamp,
+    pub command: Uuid,
 }
 
 /// What the rules made of a command.
@@ -60,93 +59,62 @@ pub enum Decision {
     },
 }
 
-/// A record of the log that cannot be part of this partition's history.
-#[derive(Debug, thiserror::Error)]
-pub enum RecoveryError {
-    #[error("partition {partition} offset {offset}: {source}")]
-    Decode {
-        partition: u16,
-        offset: u64,
-        source: spool_schemas::DecodeError,
-    },
-    #[error("partition {partition} offset {offset}: {stream} goes from version {have} to {found}")]
-    Gap {
-        partition: u16,
-        offset: u64,
-        stream: StreamId,
-        have: u64,
-        found: u64,
-    },
-    #[error(transparent)]
-    Log(#[from] spool_log::ReadError),
-    #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
+/// A commit, as far as the state is concerned.
+struct Happened<'a> {
+    stream: StreamId,
+    /// The stream's version after the last of the events.
+    version: u64,
+    events: &'a [AnyEvent],
+    command: Uuid,
+    origin: Option<Origin>,
+    accepted: Accepted,
+}
+
+impl Tip {
+    pub const fn of(commit: &CommitRef<'_>) -> Self {
+        Self {
+            time: commit.time,
+            command: commit.command,
+        }
+    }
 }
 
 impl Partition {
-    /// The state at the last snapshot; the log's records from `next` on are to be applied.
-    pub fn from_snapshot(number: u16, snapshots: Snapshots) -> Result<Self, RecoveryError> {
-        let mut partition = Self {
+    /// The state before the first commit.
+    pub fn new(number: u16, commit_bytes_max: usize, snapshots: Snapshots) -> Self {
+        Self {
             number,
-            next: snapshots.next(number),
-            broken: false,
-            generation: 0,
-            last_time: Timestamp::default(),
-            streams: HashMap::new(),
+            next: 0,
+            tip: Tip::default(),
+            streams: Streams::new(snapshots),
             window: Window::default(),
             origins: HashMap::new(),
             timers: BTreeSet::new(),
-            snapshots,
-        };
-        partition.snapshots.clone().restore(&mut partition).map_err(SnapshotError::from)?;
-        Ok(partition)
-    }
-
-    pub fn set_timer(&mut self, stream: StreamId, at: Timestamp) {
-        self.timers.insert((at, stream));
-    }
-
-    pub fn saw_time(&mut self, at: Timestamp) {
-        self.last_time = self.last_time.max(at);
-    }
-
-    pub const fn last_time(&self) -> Timestamp {
-        self.last_time
-    }
-
-    /// The earliest timer.
-    pub fn earliest(&self) -> Option<(Timestamp, StreamId)> {
-        self.timers.first().copied()
-    }
-
-    /// The command that `stream`'s timer gives at `now`. A timer that is no longer wanted is forgotten.
-    pub fn due_command(
-        &mut self,
-        stream: StreamId,
-        now: Timestamp,
-    ) -> Result<Option<AnyCommand>, CommandError> {
-        let entry = self.entry(stream).map_err(unavailable)?;
-        let due = entry.due;
-        let command = entry
-            .state
-            .due()
-            .filter(|(at, _)| *at <= now)
-            .map(|(_, command)| command);
-        if command.is_none() {
-            self.timers
-                .retain(|(at, timed)| *timed != stream || (Some(*at) == due && *at > now));
+            undos: Undos::default(),
+            commit_bytes_max,
         }
-        Ok(command)
     }
 
-    /// Decides `command` and, if it has facts, counts them as happened.
+    /// The ticket of the last append: what has to be known when the log refuses it.
+    pub const fn last_ticket(&self) -> u64 {
+        self.undos.last_ticket()
+    }
+
+    /// A ticket for an append without commits.
+    pub const fn barrier(&mut self) -> u64 {
+        self.undos.barrier()
+    }
+
+    /// Decides `command` and, if it has facts, counts them as happened. `head`: below it all is durable.
     pub fn decide(
         &mut self,
         stream: StreamId,
         command: &AnyCommand,
         ask: &Ask,
         now: Timestamp,
+        head: u64,
     ) -> Result<Decision, CommandError> {
+        self.undos.forget_below(head);
         if let Some(accepted) = self.window.get(&ask.command) {
             if accepted.request != ask.request {
                 return Err(CommandError::OtherRequest);
@@ -155,13 +123,10 @@ impl Partition {
                 offset: accepted.offset,
             });
         }
-        let overtaken = ask
-            .cause
-            .origin
-            .as_ref()
-            .is_some_and(|origin| self.has_acted_on(origin));
-        let now = self.last_time.max(now);
-        let entry = self.entry(stream).map_err(unavailable)?;
+        let origin = ask.cause.origin.as_ref();
+        let overtaken = origin.is_some_and(|origin| self.has_acted_on(origin));
+        let now = self.tip.time.max(now);
+        let entry = self.streams.get(stream).map_err(unavailable)?;
         let version = entry.version;
         if overtaken {
             return Ok(Decision::Overtaken { version });
@@ -173,6 +138,17 @@ impl Partition {
         if events.is_empty() {
             return Ok(Decision::Quiet { version });
         }
+        self.commit(stream, version, events, ask, now)
+    }
+
+    fn commit(
+        &mut self,
+        stream: StreamId,
+        version: u64,
+        events: Vec<AnyEvent>,
+        ask: &Ask,
+        now: Timestamp,
+    ) -> Result<Decision, CommandError> {
         let commit = Commit {
             stream,
             version: version + 1,
@@ -184,22 +160,25 @@ impl Partition {
             events: events.into_iter().map(Event).collect(),
         };
         let record = Bytes::from(commit.encode());
+        if record.len() > self.commit_bytes_max {
+            let (bytes, bytes_max) = (record.len(), self.commit_bytes_max);
+            return Err(unavailable(AppendError::TooLarge { bytes, bytes_max }));
+        }
         let (offset, version) = (self.next, commit.last_version());
         let events: Vec<AnyEvent> = commit.events.into_iter().map(|event| event.0).collect();
-        let accepted = Accepted {
-            offset,
-            at: now,
-            request: commit.request,
-        };
-        self.happened(
+        let undo = self.happened(Happened {
             stream,
             version,
-            &events,
-            commit.command,
-            commit.cause.origin,
-            accepted,
-        )
-        .map_err(unavailable)?;
+            events: &events,
+            command: commit.command,
+            origin: commit.cause.origin,
+            accepted: Accepted {
+                offset,
+                at: now,
+                request: commit.request,
+            },
+        });
+        self.undos.commit(undo.map_err(unavailable)?);
         Ok(Decision::Commit {
             offset,
             version,
@@ -215,37 +194,67 @@ impl Partition {
             .is_some_and(|highest| origin.position <= *highest)
     }
 
-    fn happened(
-        &mut self,
-        stream: StreamId,
-        version: u64,
-        events: &[AnyEvent],
-        command: Uuid,
-        origin: Option<Origin>,
-        accepted: Accepted,
-    ) -> Result<(), SnapshotError> {
-        let (offset, now) = (accepted.offset, accepted.at);
-        let entry = self.entry(stream)?;
-        let state = std::mem::replace(&mut entry.state, AnyState::before_the_first_event(stream.feature));
-        entry.state = events.iter().fold(state, AnyState::evolve);
-        entry.version = version;
-        entry.changed_at = Some(offset);
-        let due = entry.state.due().map(|(at, _)| at);
-        let before = std::mem::replace(&mut entry.due, due);
-        if before != due {
-            if let Some(at) = before {
+    /// Counts a commit. All that may fail or panic comes first, and leaves everything as it was.
+    fn happened(&mut self, commit: Happened<'_>) -> Result<Undo, RecoveryError> {
+        let Happened { stream, command, .. } = commit;
+        let (offset, time) = (commit.accepted.offset, commit.accepted.at);
+        let entry = self.streams.get(stream)?;
+        let state = commit
+            .events
+            .iter()
+            .fold(AnyState::clone(&entry.state), AnyState::evolve);
+        let after = Entry::new(state, commit.version, Some(offset));
+        let due = after.due;
+        let before = std::mem::replace(entry, after);
+        self.move_timer(stream, before.due, due);
+        let origin = commit.origin.map(|origin| {
+            let key = (origin.manager, origin.partition);
+            let before = self.origins.insert(key.clone(), origin.position);
+            (key, before)
+        });
+        self.window.insert(command, commit.accepted);
+        let time = time.max(self.tip.time);
+        let tip = std::mem::replace(&mut self.tip, Tip { time, command });
+        self.next = offset + 1;
+        Ok(Undo {
+            offset,
+            stream,
+            before,
+            command,
+            origin,
+            tip,
+        })
+    }
+
+    /// The log has refused the append of `ticket`, when everything below `head` was durable.
+    pub fn refused(&mut self, ticket: u64, head: u64, error: AppendError) {
+        let lost: Vec<Undo> = self.undos.refused(ticket, head, error).collect();
+        for undo in lost {
+            self.take_back(undo);
+        }
+    }
+
+    fn take_back(&mut self, undo: Undo) {
+        let due = undo.before.due;
+        let lost = self.streams.replace(undo.stream, undo.before);
+        self.move_timer(undo.stream, lost.and_then(|lost| lost.due), due);
+        self.window.take_back(&undo.command);
+        match undo.origin {
+            Some((key, Some(before))) => drop(self.origins.insert(key, before)),
+            Some((key, None)) => drop(self.origins.remove(&key)),
+            None => {}
+        }
+        self.tip = undo.tip;
+        self.next = undo.offset;
+    }
+
+    fn move_timer(&mut self, stream: StreamId, from: Option<Timestamp>, to: Option<Timestamp>) {
+        if from != to {
+            if let Some(at) = from {
                 self.timers.remove(&(at, stream));
             }
-            self.timers.extend(due.map(|at| (at, stream)));
+            self.timers.extend(to.map(|at| (at, stream)));
         }
-        if let Some(origin) = origin {
-            self.origins
-                .insert((origin.manager, origin.partition), origin.position);
-        }
-        self.window.insert(command, accepted);
-        self.last_time = self.last_time.max(now);
-        self.next = offset + 1;
-        Ok(())
     }
 
     /// Takes in a record of the log at `offset`, which must be the next one.
@@ -258,9 +267,9 @@ impl Partition {
         };
         let commit = CommitRef::decode(record).map_err(wrong)?;
         let events = commit.decode_events().map_err(wrong)?;
-        let have = self.entry(commit.stream)?.version;
+        let (stream, have) = (commit.stream, self.streams.get(commit.stream)?.version);
         if commit.version != have + 1 || offset != self.next {
-            let (stream, found) = (commit.stream, commit.version);
+            let found = commit.version;
             return Err(RecoveryError::Gap {
                 partition,
                 offset,
@@ -269,66 +278,49 @@ impl Partition {
                 found,
             });
         }
-        let accepted = Accepted {
-            offset,
-            at: commit.time,
-            request: commit.request.map(str::to_owned),
-        };
-        let (stream, version) = (commit.stream, commit.last_version());
-        Ok(self.happened(
+        let happened = Happened {
             stream,
-            version,
-            &events,
-            commit.command,
-            commit.cause.origin,
-            accepted,
-        )?)
+            version: commit.last_version(),
+            events: &events,
+            command: commit.command,
+            accepted: Accepted {
+                offset,
+                at: commit.time,
+                request: commit.request.map(str::to_owned),
+            },
+            origin: commit.cause.origin,
+        };
+        self.happened(happened).map(drop)
     }
 
     /// A stream's state and version.
     pub fn state(&mut self, stream: StreamId) -> Result<(&AnyState, u64), CommandError> {
-        let entry = self.entry(stream).map_err(unavailable)?;
+        let entry = self.streams.get(stream).map_err(unavailable)?;
         Ok((&entry.state, entry.version))
     }
 
-    fn entry(&mut self, stream: StreamId) -> Result<&mut Entry, SnapshotError> {
-        use std::collections::hash_map::Entry as Slot;
-        match self.streams.entry(stream) {
-            Slot::Occupied(slot) => Ok(slot.into_mut()),
-            Slot::Vacant(slot) => {
-                let (state, version) = self
-                    .snapshots
-                    .stream(stream)?
-                    .unwrap_or_else(|| (AnyState::before_the_first_event(stream.feature), 0));
-                let due = state.due().map(|(at, _)| at);
-                Ok(slot.insert(Entry {
-                    state,
-                    version,
-                    changed_at: None,
-                    due,
-                }))
+    /// The earliest timer.
+    pub fn earliest(&self) -> Option<(Timestamp, StreamId)> {
+        self.timers.first().copied()
+    }
+
+    /// The command that the timer of `stream` at `at` gives. One that is no longer wanted is forgotten.
+    pub fn timed_command(
+        &mut self,
+        at: Timestamp,
+        stream: StreamId,
+    ) -> Result<Option<AnyCommand>, CommandError> {
+        let due = self.streams.get(stream).map_err(unavailable)?.state.due();
+        match due {
+            Some((due, command)) if due == at => Ok(Some(command)),
+            other => {
+                self.move_timer(stream, Some(at), other.map(|(due, _)| due));
+                Ok(None)
             }
-        }
-    }
-
-    /// What a snapshot must write: every stream that changed since the last one.
-    pub fn changed(&self) -> Vec<(StreamId, Entry)> {
-        let changed =
-            |(stream, entry): (&StreamId, &Entry)| entry.changed_at.map(|_| (*stream, entry.clone()));
-        self.streams.iter().filter_map(changed).collect()
-    }
-
-    /// A snapshot of everything below `next` is durable: those streams are clean, and idle ones may go.
-    pub fn snapshot_was_written(&mut self, next: u64) {
-        for entry in self.streams.values_mut() {
-            entry.changed_at = entry.changed_at.filter(|offset| *offset >= next);
-        }
-        if self.streams.len() > STREAMS_MAX {
-            self.streams.retain(|_, entry| entry.changed_at.is_some());
         }
     }
 }
 
-fn unavailable(error: SnapshotError) -> CommandError {
-    CommandError::Unavailable(format!("a snapshot cannot be read: {error}"))
+fn unavailable(error: impl std::fmt::Display) -> CommandError {
+    CommandError::Unavailable(error.to_string())
 }

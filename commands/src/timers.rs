@@ -2,16 +2,22 @@
 //! crash, overdue ones fire at the start, and firing twice is one effect.
 
 use crate::answer::{Ask, CommandError};
-use crate::handle::{Commands, Shared};
+use crate::executor::Shared;
+use crate::handle::Commands;
 use spool_domain::actors::Actor;
 use spool_domain::ids::StreamId;
 use spool_domain::time::Timestamp;
+use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// After a refusal of the log a timer is tried again this much later.
+/// A timer that came to nothing is tried again this much later. Others do not wait for it.
 const PAUSE: Duration = Duration::from_millis(500);
+/// So many fire at once: they are made durable together.
+const TOGETHER_MAX: usize = 256;
 
 /// Tells the timer task that the earliest deadline may have changed.
 #[derive(Default)]
@@ -23,65 +29,117 @@ impl Alarm {
     }
 }
 
+type Timer = (Timestamp, StreamId);
+/// Timers that are not to be tried before their time.
+type Paused = HashMap<Timer, Instant>;
+
 impl Commands {
     /// Fires timers until `stop`.
     pub async fn run_timers(&self, stop: CancellationToken) {
+        let mut paused = Paused::new();
         loop {
-            let earliest = self.shared.earliest_timer();
-            let due = async {
-                match earliest {
-                    Some((at, _)) => self.shared.clock.sleep_until(at.as_millis()).await,
-                    None => std::future::pending().await,
+            paused.retain(|_, until| *until > Instant::now());
+            let due = self.shared.due_timers(&paused);
+            let work = async {
+                if due.is_empty() {
+                    self.wait_for_timers(&paused).await;
+                } else {
+                    // Until it has had its effect.
+                    paused.extend(due.iter().map(|timer| (*timer, Instant::now() + PAUSE)));
+                    self.fire_all(due, &mut paused).await;
                 }
             };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.shared.alarm.0.notified() => {}
-                () = due => {
-                    if let Some((_, stream)) = earliest {
-                        self.fire(stream).await;
-                    }
-                }
+                () = work => {}
             }
         }
     }
 
-    async fn fire(&self, stream: StreamId) {
-        let fired = async {
-            let command = {
-                let now = self.shared.now();
-                self.shared
-                    .lock(self.shared.partition_of(stream))?
-                    .due_command(stream, now)?
-            };
-            match command {
-                Some(command) => self
-                    .give(stream, command, Ask::fresh(Actor::System))
-                    .await
-                    .map(drop),
-                None => Ok(()),
+    /// Until a timer may be due.
+    async fn wait_for_timers(&self, paused: &Paused) {
+        let earliest = self.shared.earliest_timer(paused);
+        let due = async {
+            match earliest {
+                Some((at, _)) => self.shared.clock.sleep_until(at.as_millis()).await,
+                None => std::future::pending().await,
             }
         };
-        if let Err(error) = fired.await {
-            match error {
-                CommandError::Refused(refusal) => {
-                    tracing::warn!(%stream, %refusal, "a timer's command was refused");
-                }
-                CommandError::Stale { .. }
+        let again = async {
+            match paused.values().min() {
+                Some(until) => tokio::time::sleep_until(*until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.shared.alarm.0.notified() => {}
+            () = due => {}
+            () = again => {}
+        }
+    }
+
+    async fn fire_all(&self, due: Vec<Timer>, paused: &mut Paused) {
+        let mut firing = JoinSet::new();
+        for timer in due {
+            let commands = self.clone();
+            firing.spawn(async move { (timer, commands.fire(timer).await) });
+        }
+        while let Some(fired) = firing.join_next().await {
+            match fired {
+                Ok((timer, true)) => drop(paused.remove(&timer)),
+                Ok((_, false)) => {}
+                Err(error) => tracing::error!(%error, "a timer's command broke"),
+            }
+        }
+    }
+
+    /// Whether the timer is done with.
+    async fn fire(&self, (at, stream): Timer) -> bool {
+        let partition = self.shared.partition_of(stream);
+        let command = self.shared.lock(partition).timed_command(at, stream);
+        let given = match command {
+            Ok(None) => return true,
+            Ok(Some(command)) => self.give(stream, command, Ask::fresh(Actor::System)).await,
+            Err(error) => Err(error),
+        };
+        match given {
+            Ok(outcome) => outcome.position.is_some(),
+            Err(CommandError::Refused(refusal)) => {
+                tracing::warn!(%stream, %refusal, "a timer's command was refused");
+                false
+            }
+            Err(
+                error @ (CommandError::Stale { .. }
                 | CommandError::OtherRequest
                 | CommandError::Full
-                | CommandError::Unavailable(_) => {
-                    tracing::warn!(%stream, %error, "a timer could not fire yet")
-                }
+                | CommandError::Unavailable(_)),
+            ) => {
+                tracing::warn!(%stream, %error, "a timer could not fire yet");
+                false
             }
-            tokio::time::sleep(PAUSE).await;
         }
     }
 }
 
 impl Shared {
-    fn earliest_timer(&self) -> Option<(Timestamp, StreamId)> {
-        let earliest = |number| self.lock(number).ok()?.earliest();
+    fn due_timers(&self, paused: &Paused) -> Vec<Timer> {
+        let now = self.now();
+        let mut due = Vec::new();
+        for number in 0..self.log.partitions() {
+            let inner = self.lock(number);
+            let over = inner.timers.iter().take_while(|(at, _)| *at <= now);
+            let left = TOGETHER_MAX - due.len();
+            due.extend(over.filter(|timer| !paused.contains_key(*timer)).take(left));
+        }
+        due
+    }
+
+    fn earliest_timer(&self, paused: &Paused) -> Option<Timer> {
+        let earliest = |number| {
+            let inner = self.lock(number);
+            let mut timers = inner.timers.iter();
+            timers.find(|timer| !paused.contains_key(*timer)).copied()
+        };
         (0..self.log.partitions()).filter_map(earliest).min()
     }
 }

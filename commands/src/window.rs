@@ -48,6 +48,14 @@ impl Window {
         }
     }
 
+    /// Forgets `command`, which was the last one and has come to nothing.
+    pub fn take_back(&mut self, command: &Uuid) {
+        self.known.remove(command);
+        if self.order.back() == Some(command) {
+            self.order.pop_back();
+        }
+    }
+
     /// Everything known, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Uuid, &Accepted)> {
         self.order

@@ -1,0 +1,77 @@
+//! An append in flight: when the log refuses it, what was counted on it is taken back, even when nobody
+//! waits for it any more.
+
+use crate::answer::CommandError;
+use crate::executor::Shared;
+use spool_log::{AppendError, Appending};
+use std::sync::Arc;
+
+/// Why one attempt came to nothing.
+pub enum Failure {
+    /// A commit before this one failed; decided anew it may be accepted.
+    Again,
+    Final(CommandError),
+}
+
+impl From<CommandError> for Failure {
+    fn from(error: CommandError) -> Self {
+        Self::Final(error)
+    }
+}
+
+impl From<AppendError> for Failure {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Conflict { .. } => Self::Again,
+            AppendError::Full => Self::Final(CommandError::Full),
+            AppendError::TooLarge { .. } | AppendError::Stopped => {
+                Self::Final(CommandError::Unavailable(error.to_string()))
+            }
+        }
+    }
+}
+
+pub struct InFlight {
+    appending: Option<Appending>,
+    executor: Arc<Shared>,
+    partition: u16,
+    ticket: u64,
+}
+
+impl InFlight {
+    pub const fn new(executor: Arc<Shared>, partition: u16, ticket: u64, appending: Appending) -> Self {
+        Self {
+            appending: Some(appending),
+            executor,
+            partition,
+            ticket,
+        }
+    }
+
+    pub async fn landed(mut self) -> Result<(), AppendError> {
+        let Some(appending) = self.appending.as_mut() else {
+            return Ok(());
+        };
+        let result = appending.await;
+        self.appending = None;
+        self.executor.settle(self.partition, self.ticket, result)
+    }
+
+    /// Blocks the thread.
+    pub fn wait(mut self) -> Result<(), AppendError> {
+        let result = self.appending.take().map_or(Ok(0), Appending::wait);
+        self.executor.settle(self.partition, self.ticket, result)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        // Outside a runtime nobody can wait. The next command will meet the failure then.
+        let (Some(appending), Ok(runtime)) = (self.appending.take(), tokio::runtime::Handle::try_current())
+        else {
+            return;
+        };
+        let (executor, partition, ticket) = (Arc::clone(&self.executor), self.partition, self.ticket);
+        runtime.spawn(async move { executor.settle(partition, ticket, appending.await) });
+    }
+}
