@@ -282,6 +282,8 @@ struct Encoding {
     position: u64,
     /// Some sound has come, not only silence.
     has_sound: bool,
+    /// Where the last sound ends by its own clock.
+    heard_until: u64,
 }
 
 impl Encoding {
@@ -300,6 +302,7 @@ impl Encoding {
             waiting: [Vec::new(), Vec::new()],
             position: first_frame.saturating_sub(2) * FRAME,
             has_sound: false,
+            heard_until: 0,
         })
     }
 
@@ -385,6 +388,8 @@ impl Encoding {
             check_gap(late.cast_unsigned(), u64::from(ENCODED_RATE), gap_ms_max)?;
             self.append_silence(late.cast_unsigned(), writer, output)?;
         }
+        let ends = position.saturating_add(frame.samples() as i64);
+        self.heard_until = self.heard_until.max(u64::try_from(ends).unwrap_or(0));
         let heard_already = if late < -tolerated { late.unsigned_abs() } else { 0 };
         let skip = usize::try_from(heard_already)
             .unwrap_or(usize::MAX)
@@ -443,15 +448,15 @@ impl Encoding {
         Ok(())
     }
 
-    /// Silence up to `until` (in samples), a whole last frame, and what the encoder holds back.
+    /// Ends with a whole frame where the sound ended by its own clock, or with silence at `until` (in samples) if that
+    /// is later. How much jitter was passed over on the way must not show: every attempt ends at the same frame.
     fn finish(&mut self, until: u64, writer: &mut Writer, output: &mut Output) -> Result<(), Stop> {
-        let end = self.position + self.waiting[0].len() as u64;
-        self.append_silence(until.saturating_sub(end), writer, output)?;
-        let rest = self.waiting[0].len() as u64;
-        if rest > 0 {
-            self.append_silence(FRAME - rest, writer, output)?;
-        }
+        let frames = self.heard_until.max(until).div_ceil(FRAME);
+        let waiting_until = self.position + self.waiting[0].len() as u64;
+        self.append_silence((frames * FRAME).saturating_sub(waiting_until), writer, output)?;
         self.encoder.send(None)?;
-        self.collect(writer, output)
+        self.collect(writer, output)?;
+        writer.cut_at(frames);
+        Ok(())
     }
 }

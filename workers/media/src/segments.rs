@@ -66,6 +66,14 @@ impl Segments {
         Ok(())
     }
 
+    /// Takes back the last samples, those that are shown at a time or later.
+    pub fn cut_at(&mut self, pts: u64) {
+        while self.samples.last().is_some_and(|sample| sample.pts >= pts) {
+            let bytes = self.samples.pop().map_or(0, |sample| sample.bytes as usize);
+            self.data.truncate(self.data.len().saturating_sub(bytes));
+        }
+    }
+
     /// Drops what has been collected.
     pub fn abandon(&mut self) {
         self.index = None;

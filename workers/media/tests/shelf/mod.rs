@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test executable uses its own part")]
 
 pub mod check;
+pub mod made;
 pub mod manifest;
 pub mod media;
 pub mod truth;
