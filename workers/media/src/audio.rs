@@ -184,6 +184,14 @@ impl Writer {
         Ok(())
     }
 
+    /// Takes back frames from this number on; they are few, and not sent yet.
+    fn cut_at(&mut self, frame: u64) {
+        if self.next_frame.is_some_and(|next| next > frame) {
+            self.segments.cut_at(frame * FRAME);
+            self.next_frame = Some(frame);
+        }
+    }
+
     fn finish(&mut self, output: &mut Output) -> Result<u64, Stop> {
         self.segments
             .finish(self.next_frame.unwrap_or(0) * FRAME, output)?;

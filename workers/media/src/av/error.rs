@@ -23,8 +23,10 @@ impl AvError {
         AvError::new(ffi::AVERROR(libc::ENOMEM), doing)
     }
 
+    /// x264 says only that it failed, and with settings that are always the same it fails for want of memory.
     pub fn is_out_of_memory(self) -> bool {
-        self.code == ffi::AVERROR(libc::ENOMEM)
+        let of_encoder = matches!(self.doing, "opening the encoder" | "encoding");
+        self.code == ffi::AVERROR(libc::ENOMEM) || (of_encoder && self.code == ffi::AVERROR_EXTERNAL)
     }
 
     pub fn is_end(self) -> bool {
