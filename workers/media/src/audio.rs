@@ -240,13 +240,7 @@ impl Copying {
             return Ok(());
         };
         let first_wanted = u64::from(writer.start_segment) * writer.segment_samples / FRAME;
-        let next = writer.next_frame.unwrap_or_else(|| {
-            if number < first_wanted {
-                number
-            } else {
-                first_wanted
-            }
-        });
+        let next = writer.next_frame.unwrap_or(number.min(first_wanted));
         check_gap(
             number.saturating_sub(next) * FRAME,
             u64::from(writer.sample_rate),

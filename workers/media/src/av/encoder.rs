@@ -111,7 +111,7 @@ impl Encoder {
             raw.time_base = ffi::AVRational { num: 1, den: 25 };
             raw.thread_count = 1;
             raw.flags |= ffi::AV_CODEC_FLAG_QSCALE as i32;
-            raw.global_quality = i32::from(settings.quantizer) * ffi::FF_QP2LAMBDA as i32;
+            raw.global_quality = i32::from(settings.quantizer) * ffi::FF_QP2LAMBDA;
         }
         encoder.open(&[])
     }

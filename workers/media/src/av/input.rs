@@ -225,8 +225,8 @@ impl Input {
                 .map_while(|n| ffi::avformat_index_get_entry(stream, n).as_ref())
                 .map(|entry| IndexEntry {
                     time: entry.timestamp,
-                    is_key: entry.flags() & ffi::AVINDEX_KEYFRAME as i32 != 0,
-                    is_discarded: entry.flags() & ffi::AVINDEX_DISCARD_FRAME as i32 != 0,
+                    is_key: entry.flags() & ffi::AVINDEX_KEYFRAME != 0,
+                    is_discarded: entry.flags() & ffi::AVINDEX_DISCARD_FRAME != 0,
                     end_byte: u64::try_from(entry.pos).unwrap_or(0)
                         + u64::try_from(entry.size()).unwrap_or(0),
                 })
@@ -305,13 +305,13 @@ unsafe extern "C" fn seek_source(opaque: *mut c_void, offset: i64, whence: i32) 
     // SAFETY: as in `read_source`.
     let source = unsafe { &mut *opaque.cast::<Source>() };
     let size = i64::try_from(source.size).unwrap_or(i64::MAX);
-    let position = match whence & !(ffi::AVSEEK_FORCE as i32) {
+    let position = match whence & !ffi::AVSEEK_FORCE {
         libc::SEEK_SET => Some(offset),
         libc::SEEK_CUR => i64::try_from(source.position)
             .ok()
             .and_then(|here| here.checked_add(offset)),
         libc::SEEK_END => size.checked_add(offset),
-        whence if whence == ffi::AVSEEK_SIZE as i32 => return size,
+        whence if whence == ffi::AVSEEK_SIZE => return size,
         _ => None,
     };
     match position.and_then(|position| u64::try_from(position).ok()) {
