@@ -62,6 +62,10 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for JsonOrNot
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // Serde would take a list of the fields' values as well, which nobody was promised.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::invalid("", "the body must be an object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(unreadable_json)?;
     reader
@@ -187,6 +191,6 @@ mod tests {
         check("{\"title\":5,\"tags\":[]}", Kind::Invalid, "/title");
         check("{\"title\":\"a\",\"tags\":[\"b\",7]}", Kind::Invalid, "/tags/1");
         check("{\"tags\":[]}", Kind::Invalid, "missing field `title`");
-        check("[]", Kind::Invalid, "");
+        check("[]", Kind::Invalid, "must be an object");
     }
 }

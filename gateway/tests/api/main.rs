@@ -1,0 +1,14 @@
+//! API stories over the in-process router, on the real embedded parts, with snapshots of what leaves the system.
+
+mod accounts;
+mod bad_input;
+mod documents;
+mod forms;
+mod jobs;
+mod live;
+mod media;
+mod requests;
+mod shown;
+mod uploads;
+mod videos;
+mod world;

@@ -1,0 +1,311 @@
+//! A whole node in a temporary folder, without sockets, with a clock that stands still.
+
+use crate::forms::{film, form};
+use crate::requests::{Answer, Asking};
+use axum::Router;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use spool_blobs::{Blobs, Settings as BlobSettings};
+use spool_commands::Commands;
+use spool_commands::managers::Settings;
+use spool_domain::ids::{Feature, ViewId};
+use spool_domain::views;
+use spool_gateway::{Gateway, Parts};
+use spool_log::Log;
+use spool_platform::clock::Clock;
+use spool_platform::config::Config;
+use spool_platform::keys::Keys;
+use spool_platform::signals::Signals;
+use spool_platform::telemetry;
+use spool_projections::{Projections, Switcher};
+use spool_schemas::CommitRef;
+use spool_tables::Tables;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// 2026-11-21T08:00:00Z.
+pub const START_MS: i64 = 1_795_248_000_000;
+
+pub struct World {
+    pub gateway: Gateway,
+    pub router: Router,
+    pub clock: Clock,
+    pub commands: Commands,
+    pub log: Log,
+    pub blobs: Blobs,
+    pub signals: Signals,
+    pub projections: Projections,
+    data: PathBuf,
+    _stop: DropGuard,
+    // The last to go: what is above has files in it.
+    _dir: TempDir,
+}
+
+/// Somebody who is signed in.
+#[derive(Clone)]
+pub struct Person {
+    pub id: String,
+    pub email: String,
+    pub access_token: String,
+    pub refresh_token: String,
+}
+
+impl World {
+    pub async fn open() -> Self {
+        Self::open_with(|_| {}).await
+    }
+
+    pub async fn open_with(change: impl FnOnce(&mut Config)) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let mut config = Config {
+            data_dir: dir.path().to_owned(),
+            ..Config::default()
+        };
+        config.log.partitions = 2;
+        config.uploads.min_free_bytes = 1;
+        change(&mut config);
+        let data = config.data_dir.clone();
+        let log_config = spool_log::Config {
+            partitions: config.log.partitions,
+            segment_bytes: 1 << 20,
+            ..spool_log::Config::new(data.join("log"))
+        };
+        let log = Log::open(log_config).expect("the log opens");
+        let clock = Clock::manual(START_MS);
+        let keys = Keys::open(&data.join("keys")).expect("the keys open");
+        let tables = Tables::open(data.join("tables")).expect("the tables open");
+        let blob_settings = BlobSettings {
+            dir: data.join("blobs"),
+            min_free_bytes: config.uploads.min_free_bytes,
+        };
+        let blobs = Blobs::open(blob_settings).expect("the blobs open");
+        let parts = spool_commands::Parts {
+            log: log.clone(),
+            tables: tables.clone(),
+            clock: clock.clone(),
+        };
+        let commands = Commands::open(parts).expect("the commands open");
+        let projections =
+            Projections::start(log.clone(), tables.clone(), switcher(&commands)).expect("the views start");
+        let signals = Signals::new();
+        let stop = CancellationToken::new();
+        let (following, stopping, settings) = (
+            commands.clone(),
+            stop.clone(),
+            Settings {
+                job_attempts_max: config.jobs.max_attempts,
+            },
+        );
+        tokio::spawn(async move { following.run_managers(&tables, settings, stopping).await });
+        let gateway = Gateway::new(Parts {
+            config: Arc::new(config),
+            clock: clock.clone(),
+            log: log.clone(),
+            commands: commands.clone(),
+            projections: projections.clone(),
+            blobs: blobs.clone(),
+            signals: signals.clone(),
+            keys,
+            metrics: telemetry::metrics(),
+        });
+        projections
+            .caught_up(Duration::from_secs(10))
+            .await
+            .expect("the views are made from an empty log");
+        let router = gateway.router();
+        let _stop = stop.drop_guard();
+        Self {
+            gateway,
+            router,
+            clock,
+            commands,
+            log,
+            blobs,
+            signals,
+            projections,
+            data,
+            _stop,
+            _dir: dir,
+        }
+    }
+
+    pub fn get(&self, path: &str) -> Asking {
+        Asking::new(&self.router, "GET", path)
+    }
+
+    pub fn post(&self, path: &str) -> Asking {
+        Asking::new(&self.router, "POST", path)
+    }
+
+    pub fn put(&self, path: &str) -> Asking {
+        Asking::new(&self.router, "PUT", path)
+    }
+
+    pub fn delete(&self, path: &str) -> Asking {
+        Asking::new(&self.router, "DELETE", path)
+    }
+
+    /// Registers `name`@example.org.
+    pub async fn person(&self, name: &str) -> Person {
+        let answer = self
+            .post("/api/auth/register")
+            .json(&registration(name))
+            .send()
+            .await;
+        answer.expect(StatusCode::CREATED);
+        Person::of(&answer.json())
+    }
+
+    /// Uploads a small film and waits until it has its job.
+    pub async fn video(&self, owner: &Person, title: &str, visibility: &str) -> Value {
+        let file = film(2_000);
+        let parts = [
+            ("title", None, title.as_bytes()),
+            ("visibility", None, visibility.as_bytes()),
+            ("file", Some("a film.mp4"), &file),
+        ];
+        let answer = self
+            .post("/api/storage/upload/video")
+            .by(owner)
+            .form(form(&parts))
+            .send()
+            .await;
+        answer.expect(StatusCode::CREATED);
+        let video = answer.json()["video"].clone();
+        self.job_of(video["id"].as_str().expect("a video has an id"))
+            .await;
+        video
+    }
+
+    /// Waits until the process manager has requested the job and the views know it.
+    pub async fn job_of(&self, video: &str) -> String {
+        let mut changed = self.projections.jobs().watch();
+        let mut seen = self.projections.catalogue().watch();
+        loop {
+            let answer = self
+                .projections
+                .catalogue()
+                .video(spool_domain::ids::VideoId(video.parse().expect("a UUID")));
+            let job = answer
+                .expect("the catalogue answers")
+                .and_then(|video| video.job_id);
+            let known = job.map(|job| {
+                self.projections
+                    .jobs()
+                    .job(job)
+                    .expect("the queue answers")
+                    .is_some()
+            });
+            if let (Some(job), Some(true)) = (job, known) {
+                return job.to_string();
+            }
+            tokio::select! {
+                _ = changed.changed() => {}
+                _ = seen.changed() => {}
+            }
+        }
+    }
+
+    /// Every file below the blobs: objects and whatever was left behind.
+    pub fn stored(&self) -> Vec<String> {
+        let mut files = vec![];
+        list(&self.data.join("blobs"), &mut files);
+        let below = |path: PathBuf| {
+            path.strip_prefix(self.data.join("blobs"))
+                .expect("listed below")
+                .display()
+                .to_string()
+        };
+        files
+            .into_iter()
+            .map(below)
+            .filter(|name| name != "lock")
+            .collect()
+    }
+
+    /// How many commits the log has.
+    pub fn commits(&self) -> u64 {
+        (0..self.log.partitions())
+            .map(|partition| self.log.head(partition))
+            .sum()
+    }
+
+    /// How many commits are about films; those about persons go on a little after a registration.
+    pub fn commits_about_films(&self) -> usize {
+        let partitions = 0..self.log.partitions();
+        let read = |partition| {
+            self.log
+                .read(partition, 0, usize::MAX)
+                .expect("the log can be read")
+        };
+        let is_about_films = |record: &spool_log::Record| {
+            let commit = CommitRef::decode(&record.payload).expect("the log has commits only");
+            matches!(
+                commit.stream.feature,
+                Feature::Uploads | Feature::Videos | Feature::Jobs
+            )
+        };
+        partitions.flat_map(read).filter(is_about_films).count()
+    }
+
+    pub async fn caught_up(&self) {
+        self.projections
+            .caught_up(Duration::from_secs(10))
+            .await
+            .expect("the views follow");
+    }
+}
+
+impl Person {
+    pub fn of(signed_in: &Value) -> Self {
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        Self {
+            id: text(&signed_in["user"]["id"]),
+            email: text(&signed_in["user"]["email"]),
+            access_token: text(&signed_in["access_token"]),
+            refresh_token: text(&signed_in["refresh_token"]),
+        }
+    }
+}
+
+pub fn registration(name: &str) -> Value {
+    json!({
+        "email": format!("{name}@example.org"),
+        "password": "correct horse battery",
+        "first_name": "Ada",
+        "last_name": "Lovelace",
+        "username": name,
+    })
+}
+
+/// The status of an answer that must be what is expected, with its body in the message if not.
+pub fn check(answer: &Answer, status: u16) {
+    answer.expect(StatusCode::from_u16(status).expect("a status"));
+}
+
+fn switcher(commands: &Commands) -> Switcher {
+    let commands = commands.clone();
+    Arc::new(move |name, version| {
+        let commands = commands.clone();
+        Box::pin(async move {
+            let stream = ViewId::of(&name).stream();
+            let ask = spool_commands::Ask::fresh(spool_domain::actors::Actor::System);
+            let given = commands
+                .give(stream, views::Command::Switch { name, version }, ask)
+                .await;
+            given.map(drop).map_err(|error| error.to_string())
+        })
+    })
+}
+
+fn list(folder: &std::path::Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        match entry.path() {
+            path if path.is_dir() => list(&path, files),
+            path => files.push(path),
+        }
+    }
+}
