@@ -38,7 +38,10 @@ pub struct Fact<'a> {
 
 impl<'a> Facts<'a> {
     pub fn decode(record: &'a [u8]) -> Result<Self, DecodeError> {
-        serde_json::from_slice(record).map_err(DecodeError::Commit)
+        // Checked once for all texts in it, which is faster than each on its own.
+        let text =
+            std::str::from_utf8(record).map_err(|error| DecodeError::Commit(de::Error::custom(error)))?;
+        serde_json::from_str(text).map_err(DecodeError::Commit)
     }
 }
 

@@ -151,12 +151,7 @@ impl Projections {
             threads: Mutex::default(),
         });
         shared.spawn("views", move || follower.run())?;
-        for (index, version) in missing {
-            match rebuild::start_missing(&shared, index, version) {
-                Err(RebuildError::Thread(error)) => return Err(error.into()),
-                other => drop(other),
-            }
-        }
+        rebuild::start_missing(&shared, missing)?;
         Ok(Self {
             handles: Arc::new(Handles::new(&shared.views)),
             _end: Arc::new(End(shared.clone())),

@@ -75,30 +75,39 @@ pub(super) fn start(shared: &Arc<Shared>, view: usize) -> Result<Rebuild, Rebuil
     Ok(Rebuild { progress, outcome })
 }
 
-/// Fills a version that is to answer and has no rows, because its file is missing, damaged or of another schema.
+/// Fills the versions that are to answer and have no rows, because their files are missing, damaged or of another
+/// schema. One after the other, each with all cores: the first can answer sooner, and memory is that of one.
 pub(super) fn start_missing(
     shared: &Arc<Shared>,
-    view: usize,
-    version: Arc<Version>,
-) -> Result<(), RebuildError> {
-    let reporting = Reporting::begin(shared, view)?;
+    missing: Vec<(usize, Arc<Version>)>,
+) -> Result<(), std::io::Error> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let filling = shared.clone();
+    shared.spawn("fill", move || {
+        for (view, version) in missing {
+            fill_missing(&filling, view, &version);
+        }
+    })
+}
+
+fn fill_missing(shared: &Arc<Shared>, view: usize, version: &Arc<Version>) {
+    let name = shared.views[view].view.name();
     tracing::info!(
-        view = shared.views[view].view.name(),
+        view = name,
         version = version.number,
         "making the rows from the log"
     );
-    shared.spawn("fill", move || {
-        let filled = match reporting.fill(&version, None) {
-            // There is nothing better to serve than all the rest.
-            Err(RebuildError::Poison { .. }) => Ok(()),
-            other => other,
-        };
-        let served = filled.and_then(|()| reporting.hand_over(&version));
-        if let Err(error) = served {
-            tracing::error!(view = reporting.name(), %error, "the view stays without rows");
-        }
-    })?;
-    Ok(())
+    let filled = Reporting::begin(shared, view).and_then(|reporting| reporting.fill(version, None));
+    let served = match filled {
+        // There is nothing better to serve than all the rest.
+        Ok(()) | Err(RebuildError::Poison { .. }) => hand_over(shared, view, version),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = served {
+        tracing::error!(view = name, %error, "the view stays without rows");
+    }
 }
 
 /// The right to fill a version of a view, given back when dropped.
@@ -184,7 +193,7 @@ impl Reporting {
         let outcome = self
             .fill(&version, None)
             .and_then(|()| self.come_close(&version))
-            .and_then(|()| self.hand_over(&version))
+            .and_then(|()| hand_over(&self.shared, self.view, &version))
             .and_then(|()| self.switch(version.number));
         match &outcome {
             Ok(()) => tracing::info!(
@@ -225,19 +234,6 @@ impl Reporting {
         }
     }
 
-    /// Has the follower feed the version from here on.
-    fn hand_over(&self, version: &Arc<Version>) -> Result<(), RebuildError> {
-        self.say(Phase::CatchingUp, None);
-        let (reply, answer) = oneshot::channel();
-        self.shared.tell_follower(Message::Adopt {
-            view: self.view,
-            version: version.clone(),
-            reply,
-        });
-        answer.blocking_recv().map_err(|_| RebuildError::Stopped)??;
-        Ok(())
-    }
-
     /// Records the switch in the log and waits until the follower has come by it.
     fn switch(&self, number: u32) -> Result<(), RebuildError> {
         self.say(Phase::Switching, None);
@@ -276,6 +272,15 @@ impl Reporting {
             }
         });
     }
+}
+
+/// Has the follower feed the version from here on.
+fn hand_over(shared: &Shared, view: usize, version: &Arc<Version>) -> Result<(), RebuildError> {
+    let (reply, answer) = oneshot::channel();
+    let version = version.clone();
+    shared.tell_follower(Message::Adopt { view, version, reply });
+    answer.blocking_recv().map_err(|_| RebuildError::Stopped)??;
+    Ok(())
 }
 
 impl From<CatchUpError> for RebuildError {

@@ -168,10 +168,7 @@ async fn a_rebuild_that_is_stopped_leaves_the_old_version_and_no_rubbish() {
     world.tell_and_see(&mut story).await;
     let rebuild = world.projections.rebuild("catalogue").expect("it starts");
     world.restart().await;
-    let version = match rebuild.finished().await {
-        Ok(version) => version,
-        Err(_) => 1,
-    };
+    let version = rebuild.finished().await.unwrap_or(1);
     world.caught_up().await;
     // The switch may have been recorded just before the stop.
     assert!(serving(&world, "catalogue") >= Some(version));
