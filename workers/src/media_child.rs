@@ -20,6 +20,7 @@ const EXECUTABLE: &str = "spool-media";
 const OUTPUT_TIMES_MAX: u64 = 20;
 const OUTPUT_BYTES_FLOOR: u64 = 4 << 30;
 const LOG_LINES_MAX: usize = 200;
+const LOG_LINE_BYTES_MAX: u64 = 2_000;
 
 /// Why a process did not come to its end.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -53,6 +54,9 @@ pub struct MediaChild {
 
 impl MediaChild {
     /// Starts the process with `film` as its input.
+    ///
+    /// To be called from an async task, never from `spawn_blocking`: the kernel ends the process together with the
+    /// thread that started it, and a thread for blocking work ends when it has been idle.
     pub fn start(config: &Media, task: &Task, film: File) -> Result<Self, ChildError> {
         let film_bytes = film.metadata().map_or(0, |data| data.len());
         let task = serde_json::to_string(task)
@@ -93,6 +97,8 @@ impl MediaChild {
     }
 
     /// The next message with its bytes; nothing once the process has said how it ended. Not cancel safe.
+    ///
+    /// Only one message is held at a time: while the caller is busy with it, the pipe is full and the process waits.
     pub async fn next(&mut self) -> Result<Option<(Message, Bytes)>, ChildError> {
         if self.ended {
             return self.reap().await.map(|()| None);
@@ -218,13 +224,25 @@ async fn read_frame(output: &mut BufReader<ChildStdout>) -> io::Result<Option<(M
     Ok(Some((framing::parse_header(&header)?, payload.into())))
 }
 
+/// What the process says to operators. A hostile film may make it say much, or never end a line.
 async fn pass_on_log_lines(errors: tokio::process::ChildStderr) {
-    let mut lines = BufReader::new(errors).lines();
+    let mut errors = BufReader::new(errors);
+    let mut line = Vec::new();
     let mut told = 0;
-    while let Ok(Some(line)) = lines.next_line().await {
-        if told < LOG_LINES_MAX {
-            tracing::debug!(target: "spool_media", "{line}");
+    loop {
+        line.clear();
+        match (&mut errors)
+            .take(LOG_LINE_BYTES_MAX)
+            .read_until(b'\n', &mut line)
+            .await
+        {
+            Ok(0) | Err(_) => return,
+            Ok(_) if told < LOG_LINES_MAX => {
+                told += 1;
+                let text = String::from_utf8_lossy(&line);
+                tracing::debug!(target: "spool_media", "{}", text.trim_end().escape_debug());
+            }
+            Ok(_) => {}
         }
-        told += 1;
     }
 }

@@ -96,11 +96,15 @@ impl<'a> Passes<'a> {
     }
 
     fn plan(&self) -> Result<Plan, End> {
-        let mut plan = plan(
-            self.probe
-                .as_ref()
-                .ok_or_else(|| passing("no_probe", "the film was not looked at".into()))?,
-        );
+        let probe = self
+            .probe
+            .as_ref()
+            .ok_or_else(|| passing("no_probe", "the film was not looked at".into()))?;
+        let mut plan = if self.encode_all {
+            self.plan_without_source(probe)
+        } else {
+            plan(probe)
+        };
         let highest = self.parts.config.media.max_height;
         let lowest = plan.rungs.first().cloned();
         plan.rungs.retain(|rung| rung.width.min(rung.height) <= highest);

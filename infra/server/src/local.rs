@@ -7,7 +7,9 @@ pub struct Local(Node);
 
 impl Local {
     pub async fn open(config: Config) -> anyhow::Result<Self> {
-        Ok(Self(tokio::task::spawn_blocking(move || Node::open(config)).await??))
+        Ok(Self(
+            tokio::task::spawn_blocking(move || Node::open(config)).await??,
+        ))
     }
 
     pub const fn node(&self) -> &Node {

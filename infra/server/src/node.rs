@@ -41,20 +41,40 @@ impl Node {
         })
         .context("opening the log")?;
         if let Some(cut) = log.cut() {
-            tracing::warn!(?cut, "the log's torn tail was cut; nobody had been told of what it held");
+            tracing::warn!(
+                ?cut,
+                "the log's torn tail was cut; nobody had been told of what it held"
+            );
         }
         let clock = Clock::system();
         let keys = Keys::open(&config.keys_dir()).context("opening the keys")?;
         let tables = Tables::open(data.join("tables")).context("opening the tables")?;
-        let settings = Settings { dir: data.join("blobs"), min_free_bytes: config.uploads.min_free_bytes };
+        let settings = Settings {
+            dir: data.join("blobs"),
+            min_free_bytes: config.uploads.min_free_bytes,
+        };
         let blobs = Blobs::open(settings).context("opening the blobs")?;
-        let parts = Parts { log: log.clone(), tables: tables.clone(), clock: clock.clone() };
+        let parts = Parts {
+            log: log.clone(),
+            tables: tables.clone(),
+            clock: clock.clone(),
+        };
         let commands = Commands::open(parts).context("restoring the state of the streams")?;
         let projections = Projections::start(log.clone(), tables.clone(), switcher(&commands))
             .context("starting the projections")?;
         let signals = Signals::new();
         let config = Arc::new(config);
-        Ok(Self { config, clock, log, tables, blobs, keys, signals, commands, projections })
+        Ok(Self {
+            config,
+            clock,
+            log,
+            tables,
+            blobs,
+            keys,
+            signals,
+            commands,
+            projections,
+        })
     }
 
     /// Writes snapshots and closes the log. Blocking.

@@ -28,8 +28,9 @@ pub enum Role {
 /// Runs until SIGTERM or SIGINT.
 pub async fn serve(config: Config, role: Role) -> anyhow::Result<()> {
     let metrics = telemetry::start(&config.telemetry).context("starting telemetry")?;
-    let listener =
-        TcpListener::bind(config.listen).await.with_context(|| format!("listening on {}", config.listen))?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("listening on {}", config.listen))?;
     let address = listener.local_addr().context("reading the address listened on")?;
     let node = tokio::task::spawn_blocking(move || Node::open(config)).await??;
     let stop = CancellationToken::new();
@@ -52,7 +53,10 @@ pub async fn serve(config: Config, role: Role) -> anyhow::Result<()> {
     });
     tasks.spawn(stop_when_told(stop.clone()));
     tracing::info!(%address, data = %node.config.data_dir.display(), "spool is ready: http://{address}/");
-    gateway.serve(listener, stop.clone().cancelled_owned()).await.context("serving HTTP")?;
+    gateway
+        .serve(listener, stop.clone().cancelled_owned())
+        .await
+        .context("serving HTTP")?;
     stop.cancel();
     tasks.close();
     if tokio::time::timeout(STOP_WITHIN, tasks.wait()).await.is_err() {
@@ -67,7 +71,9 @@ fn start_all(node: &Node, tasks: &TaskTracker, stop: &CancellationToken) {
     let (commands, timers_stop) = (node.commands.clone(), stop.clone());
     tasks.spawn(async move { commands.run_timers(timers_stop).await });
 
-    let settings = Settings { job_attempts_max: node.config.jobs.max_attempts };
+    let settings = Settings {
+        job_attempts_max: node.config.jobs.max_attempts,
+    };
     let (commands, tables, managers_stop) = (node.commands.clone(), node.tables.clone(), stop.clone());
     tasks.spawn(async move {
         if let Err(error) = commands.run_managers(&tables, settings, managers_stop).await {

@@ -24,9 +24,17 @@ pub enum Events {
 
 impl Events {
     pub async fn run(self, config: &Config) -> anyhow::Result<()> {
-        let Self::Tail { stream, last, no_follow } = self;
+        let Self::Tail {
+            stream,
+            last,
+            no_follow,
+        } = self;
         let mut failed = None;
-        let wanted = Wanted { stream, last, follow: !no_follow };
+        let wanted = Wanted {
+            stream,
+            last,
+            follow: !no_follow,
+        };
         ask(config, Ask::Events(wanted), &mut |event| {
             match event.get("error").and_then(|error| error.as_str()) {
                 Some(error) => failed = Some(error.to_owned()),

@@ -14,7 +14,8 @@ pub struct Rebuild {
 
 impl Rebuild {
     pub async fn run(self, config: &Config) -> anyhow::Result<()> {
-        let style = ProgressStyle::with_template("{msg:>14} {bar:40} {human_pos}/{human_len} commits {per_sec}")?;
+        let style =
+            ProgressStyle::with_template("{msg:>14} {bar:40} {human_pos}/{human_len} commits {per_sec}")?;
         let bar = ProgressBar::new(0).with_style(style);
         let mut ended = Err("the node stopped answering".to_owned());
         let view = self.view.clone();

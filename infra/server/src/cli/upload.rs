@@ -55,10 +55,14 @@ enum Wait {
 
 impl Upload {
     pub async fn run(self) -> anyhow::Result<()> {
-        let client = Client::builder().connect_timeout(Duration::from_secs(10)).build()?;
+        let client = Client::builder()
+            .connect_timeout(Duration::from_secs(10))
+            .build()?;
         let token = self.sign_in(&client).await?;
         let video = self.send(&client, &token).await?;
-        let id = video["id"].as_str().context("the server's answer names no video")?;
+        let id = video["id"]
+            .as_str()
+            .context("the server's answer names no video")?;
         println!("{}/watch/{id}", self.url.trim_end_matches('/'));
         if self.wait == Wait::None {
             return Ok(());
@@ -75,11 +79,18 @@ impl Upload {
             return Ok(token.clone());
         }
         let (Some(email), Some(password)) = (&self.email, &self.password) else {
-            bail!("say who you are: --email and --password, or --token (also SPOOL_EMAIL, SPOOL_PASSWORD, SPOOL_TOKEN)");
+            bail!(
+                "say who you are: --email and --password, or --token (also SPOOL_EMAIL, SPOOL_PASSWORD, SPOOL_TOKEN)"
+            );
         };
-        let request = client.post(self.at("/api/auth/login")).json(&json!({"email": email, "password": password}));
+        let request = client
+            .post(self.at("/api/auth/login"))
+            .json(&json!({"email": email, "password": password}));
         let answer = answer(request).await.context("signing in")?;
-        Ok(answer["access_token"].as_str().context("the server's answer has no token")?.to_owned())
+        Ok(answer["access_token"]
+            .as_str()
+            .context("the server's answer has no token")?
+            .to_owned())
     }
 
     async fn send(&self, client: &Client, token: &str) -> anyhow::Result<Value> {
@@ -87,7 +98,10 @@ impl Upload {
             .await
             .with_context(|| format!("opening {}", self.file.display()))?;
         let size = file.metadata().await?.len();
-        let name = self.file.file_name().map_or_else(|| "film".into(), |name| name.to_string_lossy().into_owned());
+        let name = self
+            .file
+            .file_name()
+            .map_or_else(|| "film".into(), |name| name.to_string_lossy().into_owned());
         let bar = ProgressBar::new(size).with_style(style("{bytes}/{total_bytes} {bytes_per_sec}")?);
         bar.set_message("uploading");
         let counted = bar.clone();
@@ -101,8 +115,13 @@ impl Upload {
             .text("description", self.description.clone())
             .text("visibility", self.visibility.clone())
             .part("file", part);
-        let request = client.post(self.at("/api/storage/upload/video")).bearer_auth(token).multipart(form);
-        let answer = answer(request).await.with_context(|| format!("uploading {}", self.file.display()))?;
+        let request = client
+            .post(self.at("/api/storage/upload/video"))
+            .bearer_auth(token)
+            .multipart(form);
+        let answer = answer(request)
+            .await
+            .with_context(|| format!("uploading {}", self.file.display()))?;
         bar.finish_with_message("uploaded");
         Ok(answer["video"].clone())
     }
@@ -113,8 +132,12 @@ impl Upload {
         let mut said_playable = false;
         let mut last = (Value::Null, std::time::Instant::now());
         loop {
-            let request = client.get(self.at(&format!("/api/videos/{id}/status"))).bearer_auth(token);
-            let status = answer(request).await.context("asking how far the processing is")?;
+            let request = client
+                .get(self.at(&format!("/api/videos/{id}/status")))
+                .bearer_auth(token);
+            let status = answer(request)
+                .await
+                .context("asking how far the processing is")?;
             bar.set_position(status["job"]["progress"].as_u64().unwrap_or(0));
             if !said_playable && !status["hls_url"].is_null() {
                 said_playable = true;
@@ -131,14 +154,22 @@ impl Upload {
                 }
                 Some("failed") => {
                     bar.abandon_with_message("failed");
-                    bail!("{}", status["job"]["error_text"].as_str().unwrap_or("the processing failed"));
+                    bail!(
+                        "{}",
+                        status["job"]["error_text"]
+                            .as_str()
+                            .unwrap_or("the processing failed")
+                    );
                 }
                 _ => {}
             }
             if status != last.0 {
                 last = (status, std::time::Instant::now());
             } else if last.1.elapsed() > PATIENCE {
-                bail!("nothing has changed for {} s; look at the server's log", PATIENCE.as_secs());
+                bail!(
+                    "nothing has changed for {} s; look at the server's log",
+                    PATIENCE.as_secs()
+                );
             }
             tokio::time::sleep(ASK_EVERY).await;
         }
@@ -146,19 +177,33 @@ impl Upload {
 }
 
 fn style(numbers: &str) -> anyhow::Result<ProgressStyle> {
-    Ok(ProgressStyle::with_template(&format!("{{msg:>10}} {{bar:40}} {numbers}"))?)
+    Ok(ProgressStyle::with_template(&format!(
+        "{{msg:>10}} {{bar:40}} {numbers}"
+    ))?)
 }
 
 /// The JSON of a good answer; the reason out of a problem document otherwise.
 async fn answer(request: RequestBuilder) -> anyhow::Result<Value> {
-    let response: Response = request.send().await.context("the server cannot be reached; is it running?")?;
+    let response: Response = request
+        .send()
+        .await
+        .context("the server cannot be reached; is it running?")?;
     let status = response.status();
     let body: Value = response.json().await.unwrap_or(Value::Null);
     if status.is_success() {
         return Ok(body);
     }
-    let reason = body["detail"].as_str().or(body["title"].as_str()).unwrap_or("no reason was given");
+    let reason = body["detail"]
+        .as_str()
+        .or(body["title"].as_str())
+        .unwrap_or("no reason was given");
     let errors = body["errors"].as_array().into_iter().flatten();
-    let details: Vec<String> = errors.filter_map(|error| error["detail"].as_str().map(str::to_owned)).collect();
-    bail!("{status}: {reason}{}{}", if details.is_empty() { "" } else { ": " }, details.join("; "))
+    let details: Vec<String> = errors
+        .filter_map(|error| error["detail"].as_str().map(str::to_owned))
+        .collect();
+    bail!(
+        "{status}: {reason}{}{}",
+        if details.is_empty() { "" } else { ": " },
+        details.join("; ")
+    )
 }

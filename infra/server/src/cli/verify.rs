@@ -23,13 +23,24 @@ impl Verify {
                 ok = line["ok"] == true;
             } else if let (Some(passed), false) = (line["ok"].as_bool(), self.json) {
                 let mark = if passed { "ok  " } else { "FAIL" };
-                println!("{mark} {}: {}", line["check"].as_str().unwrap_or(""), line["detail"].as_str().unwrap_or(""));
+                println!(
+                    "{mark} {}: {}",
+                    line["check"].as_str().unwrap_or(""),
+                    line["detail"].as_str().unwrap_or("")
+                );
             }
             true
         })
         .await?;
         if !self.json {
-            println!("{}", if ok { "everything holds" } else { "something does not hold" });
+            println!(
+                "{}",
+                if ok {
+                    "everything holds"
+                } else {
+                    "something does not hold"
+                }
+            );
         }
         Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

@@ -22,7 +22,10 @@ impl Ask {
         Ok(match self {
             Self::Events(wanted) => format!("events?{}", wanted.query()),
             Self::Rebuild { view } => {
-                if !view.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_') {
+                if !view
+                    .chars()
+                    .all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+                {
                     bail!("{view:?} is no name of a view");
                 }
                 format!("rebuild?view={view}")
@@ -45,13 +48,19 @@ pub async fn ask(config: &Config, ask: Ask, each: &mut dyn FnMut(Value) -> bool)
 }
 
 async fn ask_running(config: &Config, ask: &Ask, each: &mut dyn FnMut(Value) -> bool) -> anyhow::Result<()> {
-    let client = reqwest::Client::builder().unix_socket(socket_path(&config.data_dir)).build()?;
+    let client = reqwest::Client::builder()
+        .unix_socket(socket_path(&config.data_dir))
+        .build()?;
     let url = format!("http://spool/{}", ask.path()?);
     let request = match ask {
         Ask::Events(_) => client.get(url),
         Ask::Rebuild { .. } | Ask::Verify => client.post(url),
     };
-    let answer = request.send().await.context("asking the running node")?.error_for_status()?;
+    let answer = request
+        .send()
+        .await
+        .context("asking the running node")?
+        .error_for_status()?;
     let mut chunks = answer.bytes_stream();
     let mut pending = Vec::new();
     while let Some(chunk) = chunks.next().await {

@@ -41,8 +41,14 @@ pub async fn serve(node: Node, listener: UnixListener, stop: CancellationToken) 
         .route("/events", get(events))
         .route("/rebuild", post(rebuild))
         .route("/verify", post(verify))
-        .with_state(Door { node, stop: stop.clone() });
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await {
+        .with_state(Door {
+            node,
+            stop: stop.clone(),
+        });
+    if let Err(error) = axum::serve(listener, router)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
+    {
         tracing::error!(%error, "the operator's socket failed");
     }
     let _ = std::fs::remove_file(path);
@@ -79,7 +85,9 @@ async fn rebuild(State(door): State<Door>, Query(of): Query<RebuildOf>) -> Body 
 
 async fn verify(State(door): State<Door>) -> Body {
     let (lines, receiver) = work::lines();
-    tokio::spawn(async move { work::verify(door.node.log.clone(), door.node.projections.clone(), lines).await });
+    tokio::spawn(
+        async move { work::verify(door.node.log.clone(), door.node.projections.clone(), lines).await },
+    );
     body(receiver)
 }
 

@@ -37,7 +37,8 @@ impl Lines {
 }
 
 fn line(value: &impl Serialize) -> Bytes {
-    let mut line = serde_json::to_vec(value).unwrap_or_else(|error| json!({"error": error.to_string()}).to_string().into());
+    let mut line = serde_json::to_vec(value)
+        .unwrap_or_else(|error| json!({"error": error.to_string()}).to_string().into());
     line.push(b'\n');
     line.into()
 }
@@ -66,7 +67,11 @@ impl Wanted {
     }
 
     fn stream(&self) -> Result<Option<StreamId>, String> {
-        self.stream.as_deref().map(str::parse).transpose().map_err(|error: spool_domain::ids::NotAStream| error.to_string())
+        self.stream
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(|error: spool_domain::ids::NotAStream| error.to_string())
     }
 }
 
@@ -79,11 +84,14 @@ pub async fn events(log: Log, wanted: Wanted, lines: Lines) {
             return;
         }
     };
-    let heads: Vec<u64> = (0..log.partitions()).map(|partition| log.head(partition)).collect();
+    let heads: Vec<u64> = (0..log.partitions())
+        .map(|partition| log.head(partition))
+        .collect();
     let (reader, last) = (log.clone(), wanted.last);
     let lines = std::sync::Arc::new(lines);
     let (told, sender) = (heads.clone(), lines.clone());
-    let history = tokio::task::spawn_blocking(move || tell_history(&reader, &told, stream, last, &sender)).await;
+    let history =
+        tokio::task::spawn_blocking(move || tell_history(&reader, &told, stream, last, &sender)).await;
     if !matches!(history, Ok(Ok(()))) || !wanted.follow {
         return;
     }
@@ -144,7 +152,9 @@ async fn follow(log: &Log, partition: u16, mut from: u64, stream: Option<StreamI
         let Ok(Ok(records)) =
             tokio::task::spawn_blocking(move || reader.read(partition, from, READ_BYTES)).await
         else {
-            let _ = lines.say(&json!({"error": format!("partition {partition} cannot be read")})).await;
+            let _ = lines
+                .say(&json!({"error": format!("partition {partition} cannot be read")}))
+                .await;
             return;
         };
         for record in &records {
@@ -163,7 +173,9 @@ fn envelopes(record: &[u8], stream: Option<StreamId>) -> Vec<Value> {
         Ok(commit) if stream.is_some_and(|wanted| wanted != commit.stream) => vec![],
         Ok(commit) => Envelope::of_commit(&commit)
             .iter()
-            .map(|event| serde_json::to_value(event).unwrap_or_else(|error| json!({"error": error.to_string()})))
+            .map(|event| {
+                serde_json::to_value(event).unwrap_or_else(|error| json!({"error": error.to_string()}))
+            })
             .collect(),
         Err(error) => vec![json!({"error": error.to_string()})],
     }
@@ -204,7 +216,9 @@ pub async fn rebuild(projections: &Projections, view: &str, lines: Lines) {
 /// Checks the log, then that every event decodes in order, then every view against a refold.
 pub async fn verify(log: Log, projections: Projections, lines: Lines) {
     if projections.caught_up(CATCH_UP_WITHIN).await.is_err() {
-        let _ = lines.say(&json!({"check": "views", "ok": false, "detail": "the views did not catch up with the log"})).await;
+        let _ = lines
+            .say(&json!({"check": "views", "ok": false, "detail": "the views did not catch up with the log"}))
+            .await;
     }
     let work = move || {
         let told = verify_log(&log, &lines)
@@ -222,7 +236,19 @@ fn verify_log(log: &Log, lines: &Lines) -> Result<bool, NobodyListens> {
     let ok = report.problems.is_empty();
     let detail = match ok {
         true => format!("{} commits in {} segments", report.commits, report.segments),
-        false => report.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        false => report
+            .problems
+            .iter()
+            .map(|problem| {
+                format!(
+                    "{} byte {}: {}",
+                    problem.file.display(),
+                    problem.position,
+                    problem.problem
+                )
+            })
+            .collect::<Vec<_>>()
+            .join("; "),
     };
     lines.say_blocking(&json!({"check": "log checksums and order", "ok": ok, "detail": detail}))?;
     Ok(ok)
@@ -237,7 +263,10 @@ fn verify_events(log: &Log, lines: &Lines) -> Result<bool, NobodyListens> {
             let mut versions = HashMap::new();
             for record in scan {
                 commits += 1;
-                match record.map_err(|error| error.to_string()).and_then(|record| check_record(&record, &mut versions, log)) {
+                match record
+                    .map_err(|error| error.to_string())
+                    .and_then(|record| check_record(&record, &mut versions, log))
+                {
                     Ok(count) => events += count,
                     Err(problem) => problems.push(problem),
                 }
@@ -250,18 +279,34 @@ fn verify_events(log: &Log, lines: &Lines) -> Result<bool, NobodyListens> {
     }
     let ok = problems.is_empty();
     problems.truncate(20);
-    let detail = if ok { format!("{events} events in {commits} commits") } else { problems.join("; ") };
+    let detail = if ok {
+        format!("{events} events in {commits} commits")
+    } else {
+        problems.join("; ")
+    };
     lines.say_blocking(&json!({"check": check, "ok": ok, "detail": detail}))?;
     Ok(ok)
 }
 
-fn check_record(record: &ScanRecord, versions: &mut HashMap<StreamId, u64>, log: &Log) -> Result<u64, String> {
-    let at = |problem: String| format!("partition {} offset {}: {problem}", record.partition, record.offset);
+fn check_record(
+    record: &ScanRecord,
+    versions: &mut HashMap<StreamId, u64>,
+    log: &Log,
+) -> Result<u64, String> {
+    let at = |problem: String| {
+        format!(
+            "partition {} offset {}: {problem}",
+            record.partition, record.offset
+        )
+    };
     let commit = CommitRef::decode(&record.payload).map_err(|error| at(error.to_string()))?;
     let events = commit.decode_events().map_err(|error| at(error.to_string()))?;
     let before = versions.insert(commit.stream, commit.last_version()).unwrap_or(0);
     if commit.version != before + 1 {
-        return Err(at(format!("{} goes from version {before} to {}", commit.stream, commit.version)));
+        return Err(at(format!(
+            "{} goes from version {before} to {}",
+            commit.stream, commit.version
+        )));
     }
     if commit.stream.partition(log.partitions()) != record.partition {
         return Err(at(format!("{} does not belong here", commit.stream)));
@@ -276,7 +321,10 @@ fn verify_views(projections: &Projections, lines: &Lines) -> Result<bool, Nobody
                 let detail = match (view.equal, view.parked) {
                     (true, 0) => format!("content {}", view.hash),
                     (true, parked) => format!("{parked} rows are parked, see the log of the node"),
-                    (false, _) => format!("serving {} but the log says {}; run spool rebuild {}", view.hash, view.refold_hash, view.view),
+                    (false, _) => format!(
+                        "serving {} but the log says {}; run spool rebuild {}",
+                        view.hash, view.refold_hash, view.view
+                    ),
                 };
                 let ok = view.equal && view.parked == 0;
                 lines.say_blocking(&json!({"check": format!("view {} equals a refold", view.view), "ok": ok, "detail": detail}))?;
@@ -284,7 +332,9 @@ fn verify_views(projections: &Projections, lines: &Lines) -> Result<bool, Nobody
             Ok(views.iter().all(|view| view.equal && view.parked == 0))
         }
         Err(error) => {
-            lines.say_blocking(&json!({"check": "views equal a refold", "ok": false, "detail": error.to_string()}))?;
+            lines.say_blocking(
+                &json!({"check": "views equal a refold", "ok": false, "detail": error.to_string()}),
+            )?;
             Ok(false)
         }
     }

@@ -1,4 +1,4 @@
-//! Campaigns and faults on the real binary: power cuts, kill -9, failing disks, hostile requests and films.
+//! Stories, campaigns and faults on the real binary: the pages, power cuts, kill -9, failing disks, hostile films.
 
 mod broken;
 mod campaign;
@@ -9,6 +9,7 @@ mod crowd;
 mod disk;
 mod faults;
 mod kill;
+mod pages;
 mod person;
 mod playback;
 mod powercut;
