@@ -1,0 +1,15 @@
+//! The executor on the real embedded log, tables and keys: what is answered is durable, once, and in order.
+
+mod answers;
+mod clock;
+mod cut;
+mod dice;
+mod followups;
+mod format;
+mod given;
+mod history;
+mod names;
+mod room;
+mod snapshots;
+mod storm;
+mod world;
