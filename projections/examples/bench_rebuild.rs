@@ -195,6 +195,7 @@ async fn compare(dir: &Path, written: &Written) {
         Some(rebuild / fold),
     );
 
+    show_latency(&log, &projections).await;
     let began = Instant::now();
     let catalogue = projections
         .rebuild("catalogue")
@@ -209,6 +210,26 @@ async fn compare(dir: &Path, written: &Written) {
     tokio::task::spawn_blocking(move || projections.stop())
         .await
         .expect("stopping does not panic");
+}
+
+/// From the moment a commit is durable until every view shows it, when there is nothing else to do.
+async fn show_latency(log: &Log, projections: &Projections) {
+    let mut times = vec![];
+    let mut written = Written::default();
+    for commit in (2_000_000..2_000_010).flat_map(commits_of_a_film) {
+        append(log, &[commit], &mut written).await;
+        let durable = Instant::now();
+        projections.caught_up(PATIENCE).await.expect("the views follow");
+        times.push(durable.elapsed());
+    }
+    times.sort();
+    for (figure, of_hundred) in [
+        ("a commit is in all views, p50", 50),
+        ("a commit is in all views, p99", 99),
+    ] {
+        let milliseconds = times[times.len() * of_hundred / 100].as_secs_f64() * 1000.0;
+        show(figure, milliseconds, "ms", None);
+    }
 }
 
 /// All records in memory, the partitions spread over `threads`.
@@ -296,6 +317,6 @@ fn switcher(log: Log) -> Switcher {
 fn show(figure: &str, value: f64, unit: &str, ratio: Option<f64>) {
     let ratio = ratio.map_or_else(|| "null".to_owned(), |ratio| format!("{ratio:.3}"));
     println!(
-        r#"{{"bench":"rebuild","figure":"{figure}","value":{value:.1},"unit":"{unit}","ratio":{ratio}}}"#
+        r#"{{"bench":"rebuild","figure":"{figure}","value":{value:.3},"unit":"{unit}","ratio":{ratio}}}"#
     );
 }

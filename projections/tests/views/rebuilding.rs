@@ -33,6 +33,14 @@ fn serving(world: &World, view: &str) -> Option<u32> {
     status.expect("the view is there").version
 }
 
+/// Until `version` of the queue answers.
+async fn jobs_switched(world: &World, version: u32) {
+    let mut generations = world.projections.jobs().watch();
+    while serving(world, "jobs") != Some(version) {
+        generations.changed().await.expect("the views live");
+    }
+}
+
 fn completed(projections: &Projections) -> u64 {
     projections
         .jobs()
@@ -113,6 +121,7 @@ async fn one_older_version_is_kept_and_fed_for_a_way_back() {
     tell_of_films(&mut story, 10, 4);
     story.switched("jobs", 2, 100);
     world.tell_and_see(&mut story).await;
+    jobs_switched(&world, 2).await;
     assert_eq!(
         (serving(&world, "jobs"), completed(&world.projections)),
         (Some(2), 4)
