@@ -1,16 +1,20 @@
 //! Bodies and paths as handlers want them; whatever cannot be read becomes a problem that says where.
 
+use crate::linger::linger;
 use crate::problem::{Kind, Problem};
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, FailedToBufferBody, PathRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request};
+use axum::body::{BodyDataStream, Bytes};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// The largest JSON body that is read.
 const JSON_MAX_BYTES: usize = 64 * 1024;
+const WITHIN: Duration = Duration::from_secs(30);
 
 /// A JSON body, and the bytes it came as.
 pub struct Json<T> {
@@ -21,17 +25,12 @@ pub struct Json<T> {
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
-    async fn from_request(mut request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let is_json = is_json(request.headers());
-        DefaultBodyLimit::max(JSON_MAX_BYTES).apply(&mut request);
-        let bytes = Bytes::from_request(request, state)
-            .await
-            .map_err(unreadable_body)?;
+        let bytes = whole(request).await?;
         if !is_json {
-            return Err(Problem::new(
-                Kind::WrongType,
-                "the body must be JSON, with Content-Type: application/json",
-            ));
+            let detail = "the body must be JSON, with Content-Type: application/json";
+            return Err(Problem::new(Kind::WrongType, detail));
         }
         let value = parse(&bytes)?;
         Ok(Self { value, bytes })
@@ -46,12 +45,9 @@ pub struct JsonOrNothing<T> {
 impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for JsonOrNothing<T> {
     type Rejection = Problem;
 
-    async fn from_request(mut request: Request, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let is_json = is_json(request.headers());
-        DefaultBodyLimit::max(JSON_MAX_BYTES).apply(&mut request);
-        let bytes = Bytes::from_request(request, state)
-            .await
-            .map_err(unreadable_body)?;
+        let bytes = whole(request).await?;
         let value = match bytes.is_empty() {
             true => T::default(),
             false if is_json => parse(&bytes)?,
@@ -59,6 +55,37 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for JsonOrNot
         };
         Ok(Self { value })
     }
+}
+
+/// The whole body, if it is small enough and comes in time.
+async fn whole(request: Request) -> Result<Bytes, Problem> {
+    let mut body = request.into_body().into_data_stream();
+    match tokio::time::timeout(WITHIN, collected(&mut body)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(problem)) => {
+            linger(body);
+            Err(problem)
+        }
+        Err(_) => Err(Problem::new(Kind::TookTooLong, "the body did not come in time")),
+    }
+}
+
+async fn collected(body: &mut BodyDataStream) -> Result<Bytes, Problem> {
+    let mut all = Bytes::new();
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|_| Problem::malformed("the body broke off before its end"))?;
+        if all.len() + chunk.len() > JSON_MAX_BYTES {
+            let detail = format!("the body must be at most {JSON_MAX_BYTES} bytes long");
+            return Err(Problem::new(Kind::TooLarge, detail));
+        }
+        // Nearly always there is one chunk, which is taken as it is.
+        all = if all.is_empty() {
+            chunk
+        } else {
+            [all, chunk].concat().into()
+        };
+    }
+    Ok(all)
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
@@ -117,16 +144,6 @@ fn is_json(headers: &HeaderMap) -> bool {
             .to_ascii_lowercase()
     });
     essence.is_some_and(|essence| essence == "application/json" || essence.ends_with("+json"))
-}
-
-fn unreadable_body(rejection: BytesRejection) -> Problem {
-    match rejection {
-        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => Problem::new(
-            Kind::TooLarge,
-            format!("the body must be at most {JSON_MAX_BYTES} bytes long"),
-        ),
-        _ => Problem::malformed("the body broke off before its end"),
-    }
 }
 
 /// One id in the path. What is no UUID names nothing.

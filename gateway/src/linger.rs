@@ -1,6 +1,6 @@
 //! Reads a refused body on for a while: a connection closed on bytes still coming loses the answer on its way.
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use std::pin::Pin;
@@ -13,9 +13,9 @@ const LONGEST: Duration = Duration::from_secs(5);
 const MOST_BYTES: usize = 64 << 20;
 
 /// What is left of a body that was lent out.
-pub struct Rest(Arc<Mutex<Option<axum::body::BodyDataStream>>>);
+pub struct Rest(Arc<Mutex<Option<BodyDataStream>>>);
 
-struct Lent(Arc<Mutex<Option<axum::body::BodyDataStream>>>);
+struct Lent(Arc<Mutex<Option<BodyDataStream>>>);
 
 /// The body to be read, and what remains of it when the reader has enough.
 pub fn lend(body: Body) -> (Body, Rest) {
@@ -38,12 +38,17 @@ impl Rest {
     pub fn linger(self) {
         let body = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(body) = body {
-            tokio::spawn(tokio::time::timeout(LONGEST, throw_away(body)));
+            linger(body);
         }
     }
 }
 
-async fn throw_away(mut body: axum::body::BodyDataStream) {
+/// Reads on in the background and throws away.
+pub fn linger(body: BodyDataStream) {
+    tokio::spawn(tokio::time::timeout(LONGEST, throw_away(body)));
+}
+
+async fn throw_away(mut body: BodyDataStream) {
     let mut left = MOST_BYTES;
     while let Some(Ok(chunk)) = body.next().await {
         match left.checked_sub(chunk.len()) {

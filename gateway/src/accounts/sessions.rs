@@ -1,0 +1,182 @@
+//! Sessions: who may have one, the tokens of it, and the account to show with them.
+
+use crate::gateway::Gateway;
+use crate::people::Personal;
+use crate::problem::Problem;
+use crate::tokens::{self, Claims, Refresh};
+use serde::Serialize;
+use spool_commands::accounts::{email_place, username_place};
+use spool_commands::{Ask, Token, ids};
+use spool_domain::accounts::{Account, Command, Registered};
+use spool_domain::actors::Role;
+use spool_domain::ids::{AccountId, SessionId};
+use spool_domain::time::{Millis, Timestamp};
+use spool_projections::accounts::AccountRow;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// An account as its owner sees it.
+#[derive(Serialize, ToSchema)]
+pub struct User {
+    id: Uuid,
+    email: String,
+    username: String,
+    first_name: String,
+    last_name: String,
+    #[schema(value_type = String, example = "creator")]
+    role: Role,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+}
+
+/// A session: what to show, and the tokens to go on with.
+#[derive(Serialize, ToSchema)]
+pub struct SignedIn {
+    user: User,
+    /// Goes into `Authorization: Bearer …`.
+    access_token: String,
+    /// Good once: exchange it for the next pair at `/api/auth/refresh-token`.
+    refresh_token: String,
+    /// Life of the access token in seconds.
+    #[schema(example = 900)]
+    expires_in: u64,
+}
+
+impl Gateway {
+    /// The account at an e-mail address and its password's hash.
+    pub(super) async fn credentials(
+        &self,
+        email: &str,
+    ) -> Result<Option<(AccountId, Option<String>)>, Problem> {
+        let parts = self.parts();
+        let Some(account) = parts.commands.account_at(email_place(&parts.keys, email)).await? else {
+            return Ok(None);
+        };
+        let Account::Active(active) = parts.commands.state::<Account>(account.stream()).await?.0 else {
+            return Ok(None);
+        };
+        let gateway = self.clone();
+        let sealed = active.registered.password_hash.clone();
+        let open = move || gateway.people().password_hash(account, &sealed);
+        Ok(Some((account, tokio::task::spawn_blocking(open).await??)))
+    }
+
+    pub(super) async fn sealed(
+        &self,
+        account: AccountId,
+        personal: Personal,
+        hash: String,
+    ) -> Result<Registered, Problem> {
+        let keys = &self.parts().keys;
+        let (email, username) = (
+            email_place(keys, &personal.email),
+            username_place(keys, &personal.username),
+        );
+        let role = match self.parts().config.auth.default_role.as_str() {
+            "viewer" => Role::Viewer,
+            _ => Role::Creator,
+        };
+        let gateway = self.clone();
+        let seal = move || gateway.people().seal(account, &personal, &hash);
+        let (personal, password_hash) = tokio::task::spawn_blocking(seal).await??;
+        Ok(Registered {
+            personal,
+            password_hash,
+            email,
+            username,
+            role,
+        })
+    }
+
+    pub(super) fn session_end(&self) -> Timestamp {
+        let seconds =
+            i64::try_from(self.parts().config.auth.refresh_token_seconds).unwrap_or(i64::MAX / 2000);
+        Timestamp::from_millis(self.parts().clock.now_ms()) + Millis(seconds.saturating_mul(1000))
+    }
+
+    /// A session of its own for each command, the same one when the command comes again.
+    pub(super) async fn start_session(
+        &self,
+        account: AccountId,
+        ask: &Ask,
+    ) -> Result<(Refresh, Token), Problem> {
+        let session = SessionId(ids::created_by(ask.command, "session"));
+        let command = Command::StartSession {
+            session,
+            expires_at: self.session_end(),
+        };
+        let outcome = self
+            .parts()
+            .commands
+            .give(account.stream(), command, ask.then("session"))
+            .await?;
+        self.notice_ended_sessions(&outcome.events);
+        Ok((
+            Refresh {
+                account,
+                session,
+                counter: 0,
+            },
+            outcome.token,
+        ))
+    }
+
+    pub(super) async fn signed_in(&self, refresh: Refresh) -> Result<SignedIn, Problem> {
+        let row = self.account(refresh.account).await?;
+        let (keys, expires_in) = (&self.parts().keys, self.parts().config.auth.access_token_seconds);
+        let now = self.parts().clock.now_ms() / 1000;
+        let claims = Claims {
+            iss: tokens::ISSUER.to_owned(),
+            sub: refresh.account,
+            sid: refresh.session,
+            role: row.role,
+            iat: now,
+            exp: now.saturating_add_unsigned(expires_in),
+        };
+        let access_token = tokens::sign(keys, &claims).map_err(Problem::defect)?;
+        let refresh_token = refresh.token(keys);
+        Ok(SignedIn {
+            user: self.user_of(row).await?,
+            access_token,
+            refresh_token,
+            expires_in,
+        })
+    }
+
+    pub(super) async fn user(&self, account: AccountId) -> Result<User, Problem> {
+        let row = self.account(account).await?;
+        self.user_of(row).await
+    }
+
+    /// The account's row; waits for the view if it has not heard of the account yet.
+    pub(super) async fn account(&self, account: AccountId) -> Result<AccountRow, Problem> {
+        let read =
+            move |projections: &spool_projections::Projections| projections.accounts().account(account);
+        if let Some(row) = self.query(read).await? {
+            return Ok(row);
+        }
+        let log = &self.parts().log;
+        let partition = account.stream().partition(log.partitions());
+        self.wait_for("accounts", Some(&Token::at(partition, log.head(partition))))
+            .await?;
+        self.query(read)
+            .await?
+            .ok_or_else(|| Problem::not_found("account"))
+    }
+
+    pub(super) async fn user_of(&self, row: AccountRow) -> Result<User, Problem> {
+        let gateway = self.clone();
+        let open = move || Ok::<_, Problem>((gateway.people().personal(row.id, &row.personal)?, row));
+        let (personal, row) = tokio::task::spawn_blocking(open).await??;
+        let personal = personal.ok_or_else(|| Problem::not_found("account"))?;
+        Ok(User {
+            id: row.id.0,
+            email: personal.email,
+            username: personal.username,
+            first_name: personal.first_name,
+            last_name: personal.last_name,
+            role: row.role,
+            created_at: row.created_at,
+        })
+    }
+}

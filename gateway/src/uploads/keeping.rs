@@ -1,0 +1,171 @@
+//! Makes a film that has arrived a video: its place in the store, the log, and the answer.
+
+use super::Uploaded;
+use super::arriving::{Arrived, Film};
+use crate::asking::{consistency_header, request_hash};
+use crate::gateway::Gateway;
+use crate::problem::Problem;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use spool_blobs::Stored;
+use spool_commands::{Ask, CommandError, Outcome};
+use spool_domain::ids::{AccountId, UploadId};
+use spool_domain::time::Timestamp;
+use spool_domain::uploads::{Command, Received};
+use spool_domain::videos::{Described, Source};
+use spool_media_protocol::Container;
+use spool_projections::catalogue::{Status, Video};
+
+/// Moves the film to its place, tells the log, and answers with the video.
+pub async fn keep(gateway: &Gateway, owner: AccountId, arrived: Arrived) -> Result<Response, Problem> {
+    let Arrived {
+        ask,
+        video,
+        description,
+        film,
+    } = arrived;
+    let Film {
+        writer,
+        name,
+        container,
+    } = film;
+    let stored = writer.finish().await?;
+    let source = source(&stored, name, container);
+    let received = Received {
+        video,
+        owner,
+        description,
+        source,
+    };
+    match tell(gateway, &received, ask).await {
+        Ok((outcome, repeated)) => {
+            if repeated {
+                discard(gateway, &stored.key).await;
+            }
+            answer(gateway, received, &outcome).await
+        }
+        Err(error) => {
+            // If it is not certain that the log has it not, the film stays: asking again decides.
+            if !matches!(error, CommandError::Unavailable(_)) {
+                discard(gateway, &stored.key).await;
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// The upload, then the video that it brings. Also says whether this was all known before.
+async fn tell(gateway: &Gateway, received: &Received, ask: Ask) -> Result<(Outcome, bool), CommandError> {
+    let commands = &gateway.parts().commands;
+    let request = ask.request.is_some().then(|| hash(gateway, received));
+    let ask = Ask { request, ..ask };
+    let upload = UploadId::of(received.video).stream();
+    let first = commands
+        .give(upload, Command::Receive(received.clone()), ask.clone())
+        .await?;
+    let create = spool_commands::videos::create(received);
+    // From here on the video comes to be in any case: a process manager sees to it.
+    let outcome = match commands
+        .give(received.video.stream(), create, ask.then("create"))
+        .await
+    {
+        Err(CommandError::Refused(_)) if first.repeated => first.clone(),
+        other => other.map_err(|error| CommandError::Unavailable(error.to_string()))?,
+    };
+    Ok((outcome, first.repeated))
+}
+
+/// Of everything that makes two uploads the same.
+fn hash(gateway: &Gateway, received: &Received) -> String {
+    let Described {
+        title,
+        description,
+        visibility,
+    } = &received.description;
+    let said = (
+        title,
+        description,
+        visibility,
+        &received.source.file_name,
+        &received.source.sha256,
+    );
+    request_hash(gateway, &serde_json::to_vec(&said).expect("texts become JSON"))
+}
+
+fn source(stored: &Stored, file_name: String, container: Container) -> Source {
+    let container = serde_json::to_value(container).ok();
+    Source {
+        blob: stored.key.clone(),
+        file_name,
+        bytes: stored.size,
+        sha256: stored.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+        container: container
+            .and_then(|word| word.as_str().map(str::to_owned))
+            .unwrap_or_default(),
+    }
+}
+
+async fn discard(gateway: &Gateway, key: &str) {
+    if let Err(error) = gateway.parts().blobs.delete(key).await {
+        tracing::warn!(key, %error, "deleting a film that was not taken");
+    }
+}
+
+/// The log has the upload, so the answer is yes, even if the view is not there yet.
+async fn answer(gateway: &Gateway, received: Received, outcome: &Outcome) -> Result<Response, Problem> {
+    let row = match gateway.wait_for("catalogue", Some(&outcome.token)).await {
+        Ok(()) => gateway.video(received.video).await.ok().flatten(),
+        Err(_) => None,
+    };
+    let video = row.unwrap_or_else(|| unseen(received, gateway.parts().clock.now_ms()));
+    let etag = HeaderValue::try_from(format!("\"v{}\"", video.version)).expect("digits are visible ASCII");
+    let location =
+        HeaderValue::try_from(format!("/api/videos/{}", video.id)).expect("a UUID is visible ASCII");
+    let headers = [
+        consistency_header(outcome),
+        (header::ETAG, etag),
+        (header::LOCATION, location),
+    ];
+    let uploaded = Uploaded {
+        video: gateway.shown(video),
+    };
+    Ok((StatusCode::CREATED, AppendHeaders(headers), axum::Json(uploaded)).into_response())
+}
+
+/// The video as it is at its beginning, from what the upload said.
+fn unseen(received: Received, now_ms: i64) -> Video {
+    let now = Timestamp::from_millis(now_ms);
+    let Described {
+        title,
+        description,
+        visibility,
+    } = received.description;
+    Video {
+        id: received.video,
+        owner_id: received.owner,
+        owner_username: None,
+        title,
+        description,
+        visibility,
+        status: Status::Uploaded,
+        created_at: now,
+        updated_at: now,
+        duration_seconds: None,
+        width: None,
+        height: None,
+        video_codec: None,
+        audio_codec: None,
+        file_name: Some(received.source.file_name),
+        file_size: Some(received.source.bytes),
+        thumbnail_url: None,
+        hls_url: None,
+        playable: false,
+        renditions: vec![],
+        warnings: vec![],
+        error_text: None,
+        job_id: None,
+        version: 2,
+        original: None,
+        thumbnail: None,
+    }
+}
