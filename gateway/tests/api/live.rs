@@ -1,38 +1,14 @@
 //! The WebSocket, over a real connection.
 
+use crate::serving::{SOON, Served};
 use crate::world::{Person, World, check};
 use axum::http::StatusCode;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use spool_domain::jobs::{Command, Failure};
-use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
-use tokio_util::sync::CancellationToken;
-
-/// Longer than anything here takes; only a failing test waits for it.
-const SOON: Duration = Duration::from_secs(20);
-
-struct Served {
-    address: String,
-    stop: CancellationToken,
-    serving: JoinHandle<std::io::Result<()>>,
-}
-
-async fn serve(world: &World) -> Served {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("it is bound").to_string();
-    let (gateway, stop) = (world.gateway.clone(), CancellationToken::new());
-    let stopping = stop.clone().cancelled_owned();
-    let serving = tokio::spawn(async move { gateway.serve(listener, stopping).await });
-    Served {
-        address,
-        stop,
-        serving,
-    }
-}
 
 struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
@@ -81,7 +57,7 @@ impl Socket {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_hears_of_their_own_videos_and_of_no_others() {
     let world = World::open().await;
-    let served = serve(&world).await;
+    let served = Served::serve(&world).await;
     let (ada, eve) = (world.person("ada").await, world.person("eve").await);
     let video = world.video(&ada, "One", "private").await;
     let id = video["id"].as_str().expect("an id");
@@ -127,7 +103,7 @@ async fn a_person_hears_of_their_own_videos_and_of_no_others() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_understood_is_answered_by_an_error() {
     let world = World::open().await;
-    let served = serve(&world).await;
+    let served = Served::serve(&world).await;
     let ada = world.person("ada").await;
     let mut socket = Socket::greeted(&served, &ada).await;
     for text in ["{", "[]", "{\"type\":\"join-premiere\"}"] {
@@ -141,7 +117,7 @@ async fn what_cannot_be_understood_is_answered_by_an_error() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socket_without_a_good_beginning_is_closed() {
     let world = World::open().await;
-    let served = serve(&world).await;
+    let served = Served::serve(&world).await;
     for first in [
         "{}",
         "hello",
@@ -168,7 +144,7 @@ async fn a_socket_without_a_good_beginning_is_closed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn signing_out_closes_the_sockets_of_the_session() {
     let world = World::open().await;
-    let served = serve(&world).await;
+    let served = Served::serve(&world).await;
     let ada = world.person("ada").await;
     let mut socket = Socket::greeted(&served, &ada).await;
     check(
@@ -181,13 +157,9 @@ async fn signing_out_closes_the_sockets_of_the_session() {
 #[tokio::test(flavor = "multi_thread")]
 async fn stopping_closes_sockets_and_ends_serving() {
     let world = World::open().await;
-    let served = serve(&world).await;
+    let served = Served::serve(&world).await;
     let ada = world.person("ada").await;
     let mut socket = Socket::greeted(&served, &ada).await;
-    served.stop.cancel();
-    assert_eq!(socket.hear().await, None);
-    let ended = tokio::time::timeout(SOON, served.serving)
-        .await
-        .expect("it ends soon");
-    ended.expect("it does not panic").expect("it ends well");
+    let (_, closed) = tokio::join!(served.stop(), socket.hear());
+    assert_eq!(closed, None);
 }

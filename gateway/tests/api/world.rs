@@ -226,6 +226,13 @@ impl World {
             .collect()
     }
 
+    /// Waits until what the disk was told to do before is done: temporary files are removed in the background.
+    pub async fn settled(&self) {
+        while self.stored().iter().any(|name| !name.starts_with("objects/")) {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// How many commits the log has.
     pub fn commits(&self) -> u64 {
         (0..self.log.partitions())
