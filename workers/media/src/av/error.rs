@@ -40,7 +40,7 @@ impl AvError {
 
     /// Reading the file itself failed.
     pub fn is_io(self) -> bool {
-        self.code == ffi::AVERROR(libc::EIO)
+        super::input::storage_failed()
     }
 
     pub fn doing(self) -> &'static str {

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::mem::ManuallyDrop;
 use std::os::fd::FromRawFd;
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::{io, ptr, slice};
 
 use ffmpeg_next::ffi;
@@ -16,6 +17,13 @@ use super::packet::{Packet, some_time};
 use super::stream::StreamInfo;
 
 const BUFFER_BYTES: usize = 128 << 10;
+
+/// Reading stdin failed. FFmpeg has the same error for a file that ends too early, which is no fault of the storage.
+static STORAGE_FAILED: AtomicBool = AtomicBool::new(false);
+
+pub(super) fn storage_failed() -> bool {
+    STORAGE_FAILED.load(Ordering::Relaxed)
+}
 
 /// The open file, read at a position of our own so that the descriptor's is never moved.
 struct Source {
@@ -297,7 +305,10 @@ unsafe extern "C" fn read_source(opaque: *mut c_void, buffer: *mut u8, length: i
             source.position += read as u64;
             i32::try_from(read).unwrap_or(i32::MAX)
         }
-        Err(_) => ffi::AVERROR(libc::EIO),
+        Err(_) => {
+            STORAGE_FAILED.store(true, Ordering::Relaxed);
+            ffi::AVERROR(libc::EIO)
+        }
     }
 }
 
