@@ -1,6 +1,8 @@
 //! Decodes a film once and encodes all asked rungs of it, and its sound when that is asked too.
 
-use spool_media_protocol::{CutBy, EncodeTask, Message, Rung, TICKS_PER_SECOND, WarningCode, ticks_to_ms};
+use spool_media_protocol::{
+    CutBy, EncodeTask, Message, RefusalCode, Rung, TICKS_PER_SECOND, WarningCode, ticks_to_ms,
+};
 
 use crate::audio::AudioLane;
 use crate::av::{Frame, Graph, Packet, PictureShape, Rational};
@@ -100,14 +102,14 @@ fn soundtrack_end(film: &Film) -> u64 {
 
 struct Pass {
     pictures: Pictures,
-    lanes: Vec<Lane>,
-    rungs: Vec<Rung>,
-    filters: Option<(PictureShape, Graph)>,
+    rungs: Rungs,
     on_grid: bool,
     /// Boundaries of the source as far as it was read.
     starts: Vec<(u64, u32)>,
-    /// Nothing before this is worth filtering, but the first picture, which opens the encoders.
+    /// Nothing before this is worth filtering, except the very first picture, which opens the encoders, and the last
+    /// one, which may have to be shown again behind it.
     skip_before: u64,
+    skipped: Option<Frame>,
 }
 
 impl Pass {
@@ -125,17 +127,19 @@ impl Pass {
         let first_segment = lanes.iter().map(Lane::start_segment).min().unwrap_or(0);
         Ok(Pass {
             pictures: Pictures::new(film)?,
-            lanes,
-            rungs: task.rungs.iter().map(|rung| rung.rung.clone()).collect(),
-            filters: None,
+            rungs: Rungs {
+                lanes,
+                sizes: task.rungs.iter().map(|rung| rung.rung.clone()).collect(),
+                filters: None,
+            },
             on_grid,
             starts: Vec::new(),
-            // A picture from before the boundary may have to be shown again at it; older ones never are.
             skip_before: if on_grid {
-                (u64::from(first_segment) * GRID_TICKS).saturating_sub(TICKS_PER_SECOND)
+                u64::from(first_segment) * GRID_TICKS
             } else {
                 0
             },
+            skipped: None,
         })
     }
 
@@ -146,58 +150,31 @@ impl Pass {
             self.starts
                 .push((film.video_ticks(time).max(0).cast_unsigned(), segment));
         }
-        // Taken out while frames are handed on, so that both halves can be borrowed.
-        let Pass {
-            pictures,
-            lanes,
-            rungs,
-            filters,
-            on_grid,
-            starts,
-            skip_before,
-        } = self;
-        let boundaries = if *on_grid {
-            Boundaries::Grid
-        } else {
-            Boundaries::Source(starts)
-        };
-        pictures.decode(film, packet, |mut frame| {
-            let wanted = frame.pts().is_some_and(|pts| pts.cast_unsigned() >= *skip_before);
-            if !wanted && filters.is_some() {
+        let boundaries = boundaries(self.on_grid, &self.starts);
+        let (rungs, skipped, skip_before) = (&mut self.rungs, &mut self.skipped, self.skip_before);
+        self.pictures.decode(film, packet, |frame| {
+            let is_early = frame.pts().is_some_and(|pts| pts.cast_unsigned() < skip_before);
+            if is_early && rungs.filters.is_some() {
+                *skipped = Some(frame);
                 return Ok(());
             }
-            let shape = frame.picture_shape();
-            if filters.as_ref().is_none_or(|(known, _)| *known != shape) {
-                if let Some((_, mut old)) = filters.take() {
-                    old.send(None)?;
-                    drain(&mut old, lanes, &boundaries, output)?;
-                }
-                let wanted: Vec<&Rung> = rungs.iter().collect();
-                *filters = Some((
-                    shape,
-                    filters::ladder(shape, &film.video, film.start.interlaced, &wanted)?,
-                ));
+            if let Some(skipped) = skipped.take() {
+                rungs.push(film, skipped, &boundaries, output)?;
             }
-            let (_, graph) = filters.as_mut().expect("made above");
-            graph.send(Some(&mut frame))?;
-            drain(graph, lanes, &boundaries, output)
+            rungs.push(film, frame, &boundaries, output)
         })
     }
 
     /// Empties filters and encoders; answers where the film ends.
     fn finish(&mut self, film: &Film, audio_end_ticks: u64, output: &mut Output) -> Result<u64, Stop> {
-        let boundaries = if self.on_grid {
-            Boundaries::Grid
-        } else {
-            Boundaries::Source(&self.starts)
-        };
-        if let Some((_, mut graph)) = self.filters.take() {
-            graph.send(None)?;
-            drain(&mut graph, &mut self.lanes, &boundaries, output)?;
+        let boundaries = boundaries(self.on_grid, &self.starts);
+        if let Some(skipped) = self.skipped.take() {
+            self.rungs.push(film, skipped, &boundaries, output)?;
         }
+        self.rungs.drain_filters(&boundaries, output)?;
         let Some(last) = self.pictures.last_ticks() else {
             return Err(Stop::refuse(
-                spool_media_protocol::RefusalCode::NothingDecodable,
+                RefusalCode::NothingDecodable,
                 "No picture of this film could be decoded.",
             ));
         };
@@ -210,10 +187,55 @@ impl Pass {
         } else {
             picture_end
         };
-        for lane in &mut self.lanes {
+        for lane in &mut self.rungs.lanes {
             lane.finish(end_ticks, self.on_grid, output)?;
         }
         Ok(end_ticks)
+    }
+}
+
+fn boundaries(on_grid: bool, starts: &[(u64, u32)]) -> Boundaries<'_> {
+    if on_grid {
+        Boundaries::Grid
+    } else {
+        Boundaries::Source(starts)
+    }
+}
+
+/// The filters, and a lane behind each of their outputs.
+struct Rungs {
+    lanes: Vec<Lane>,
+    sizes: Vec<Rung>,
+    /// Made for the pictures as they are; made again when they change in the middle of a film.
+    filters: Option<(PictureShape, Graph)>,
+}
+
+impl Rungs {
+    fn push(
+        &mut self,
+        film: &Film,
+        mut frame: Frame,
+        boundaries: &Boundaries<'_>,
+        output: &mut Output,
+    ) -> Result<(), Stop> {
+        let shape = frame.picture_shape();
+        if self.filters.as_ref().is_none_or(|(known, _)| *known != shape) {
+            self.drain_filters(boundaries, output)?;
+            let sizes: Vec<&Rung> = self.sizes.iter().collect();
+            let graph = filters::ladder(shape, &film.video, film.start.interlaced, &sizes)?;
+            self.filters = Some((shape, graph));
+        }
+        let (_, graph) = self.filters.as_mut().expect("made above");
+        graph.send(Some(&mut frame))?;
+        drain(graph, &mut self.lanes, boundaries, output)
+    }
+
+    fn drain_filters(&mut self, boundaries: &Boundaries<'_>, output: &mut Output) -> Result<(), Stop> {
+        let Some((_, mut graph)) = self.filters.take() else {
+            return Ok(());
+        };
+        graph.send(None)?;
+        drain(&mut graph, &mut self.lanes, boundaries, output)
     }
 }
 

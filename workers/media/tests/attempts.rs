@@ -101,6 +101,38 @@ fn joined_films_decode(whole: &Answer, later: &Answer, from: usize, folder: &std
 }
 
 #[test]
+fn a_later_attempt_in_a_hole_shows_the_picture_before_the_hole() {
+    // 6 s of a moving picture, nothing until 26 s.
+    let made = made::film(
+        "hole.mkv",
+        "-f lavfi -i testsrc2=s=320x180:r=25:d=7 -vf setpts=PTS+gte(T\\,6)*20/TB -fps_mode vfr -c:v libx264 -g 250 \
+         -preset ultrafast",
+    );
+    let probe = probe(&made.film);
+    let whole = media::run(&encode(&probe, 1, CutBy::Grid, 0, false), &made.film);
+    let later = media::run(&encode(&probe, 1, CutBy::Grid, 4, false), &made.film);
+    goes_on_where_the_first_stopped(&whole, &later, 4);
+    let picture = |answer: &Answer, from: usize| {
+        let file = made.folder.path().join("segment.mp4");
+        let rendition = &answer.renditions["180p"];
+        rendition.write(&file, from..=from);
+        shelf::truth::first_picture(&file)
+    };
+    let (before, after) = (picture(&whole, 4), picture(&later, 0));
+    assert_eq!(before.len(), after.len());
+    let differences = before
+        .iter()
+        .zip(&after)
+        .filter(|(one, two)| one.abs_diff(**two) > 40)
+        .count();
+    assert!(
+        differences * 50 < before.len(),
+        "{differences} of {} pixels differ",
+        before.len()
+    );
+}
+
+#[test]
 fn an_attempt_with_nothing_left_to_do_still_says_what_there_is() {
     let made = made::looped_demo(6);
     let probe = probe(&made.film);

@@ -103,3 +103,22 @@ pub fn first_packet(file: &Path) -> Option<(f64, bool)> {
     let time = packet["pts_time"].as_str()?.parse().ok()?;
     Some((time, packet["flags"].as_str()?.starts_with('K')))
 }
+
+/// The grey values of a file's first picture.
+pub fn first_picture(file: &Path) -> Vec<u8> {
+    let path = file.display().to_string();
+    ffmpeg(&[
+        "-v",
+        "error",
+        "-i",
+        &path,
+        "-frames:v",
+        "1",
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "gray",
+        "-",
+    ])
+    .stdout
+}
