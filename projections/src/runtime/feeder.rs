@@ -16,7 +16,7 @@ use std::sync::Arc;
 const UNWRITTEN_MAX: u64 = 4096;
 /// While catching up, rows are written after this many commits or changed rows.
 pub(super) const BATCH_COMMITS: u64 = 50_000;
-pub(super) const BATCH_ROWS: usize = 10_000;
+pub(super) const BATCH_ROWS: usize = 4_000;
 /// What a feeder's cache of decoded rows may take, by estimate.
 pub(super) const CACHE_BYTES: usize = 16 << 20;
 
