@@ -60,11 +60,11 @@ fn video(task: usize) -> VideoId {
     VideoId(Uuid::new_v5(&Uuid::NAMESPACE_OID, &task.to_le_bytes()))
 }
 
-fn ask(task: usize) -> Ask {
-    Ask::fresh(Actor::Person {
+fn owner(task: usize) -> Actor {
+    Actor::Person {
         account: AccountId(video(task).0),
         role: spool_domain::actors::Role::Creator,
-    })
+    }
 }
 
 fn described(n: u64) -> Described {
@@ -90,19 +90,24 @@ async fn record_of(commands: &Commands, tasks: usize) -> Result<Bytes, Failure> 
                 container: "mp4".into(),
             },
         };
-        commands.give(video(task).stream(), create, ask(task)).await?;
+        commands
+            .give(video(task).stream(), create, Ask::fresh(owner(task)))
+            .await?;
     }
     let new_title = u64::MAX - tasks as u64;
     let outcome = commands
-        .give(video(0).stream(), describe(0, new_title), ask(0))
+        .give(
+            video(0).stream(),
+            describe(owner(0), new_title),
+            Ask::fresh(owner(0)),
+        )
         .await?;
     let (partition, offset) = outcome.position.ok_or("there was nothing to say")?;
     let records = commands.log().read(partition, offset, 1)?;
     Ok(records.first().ok_or("the record is not there")?.payload.clone())
 }
 
-fn describe(task: usize, n: u64) -> Command {
-    let by = ask(task).actor;
+fn describe(by: Actor, n: u64) -> Command {
     Command::Describe {
         by,
         description: described(n),
@@ -115,11 +120,11 @@ async fn run_give(commands: &Commands, tasks: usize, time: Duration) -> Result<R
         .map(|task| {
             let commands = commands.clone();
             tokio::spawn(async move {
-                let (mut latencies_us, stream) = (Vec::new(), video(task).stream());
+                let (mut latencies_us, stream, by) = (Vec::new(), video(task).stream(), owner(task));
                 while started.elapsed() < time {
                     let asked = Instant::now();
                     let n = latencies_us.len() as u64;
-                    let outcome = commands.give(stream, describe(task, n), ask(task)).await?;
+                    let outcome = commands.give(stream, describe(by, n), Ask::fresh(by)).await?;
                     assert!(n == 0 || outcome.position.is_some(), "every title is another");
                     latencies_us.push(microseconds(asked.elapsed()));
                 }

@@ -53,14 +53,14 @@ impl Shared {
         command: &AnyCommand,
         ask: &Ask,
     ) -> Result<Outcome, CommandError> {
-        for _ in 0..ATTEMPTS {
+        let mut attempts = 1;
+        loop {
             match self.attempt(stream, command, ask).await {
-                Err(Failure::Again) => {}
-                Err(Failure::Final(error)) => return Err(error),
                 Ok(outcome) => return Ok(outcome),
+                Err(Failure::Again(_)) if attempts < ATTEMPTS => attempts += 1,
+                Err(Failure::Again(error) | Failure::Final(error)) => return Err(error),
             }
         }
-        Err(commits_keep_failing())
     }
 
     /// What `look` sees of a stream, once everything that it rests on is durable.
@@ -69,19 +69,19 @@ impl Shared {
         stream: StreamId,
         look: impl Fn(&AnyState, u64) -> T,
     ) -> Result<T, CommandError> {
-        for _ in 0..ATTEMPTS {
+        let mut attempts = 1;
+        loop {
             let (seen, barrier) = {
                 let mut inner = self.lock(self.partition_of(stream));
                 let (state, version) = inner.state(stream)?;
                 (look(state, version), self.barrier(&mut inner))
             };
-            match landed(barrier).await {
-                Err(Failure::Again) => {}
-                Err(Failure::Final(error)) => return Err(error),
+            match landed(barrier).await.map_err(Failure::of_barrier) {
                 Ok(()) => return Ok(seen),
+                Err(Failure::Again(_)) if attempts < ATTEMPTS => attempts += 1,
+                Err(Failure::Again(error) | Failure::Final(error)) => return Err(error),
             }
         }
-        Err(commits_keep_failing())
     }
 
     async fn attempt(
@@ -92,7 +92,11 @@ impl Shared {
     ) -> Result<Outcome, Failure> {
         let partition = self.partition_of(stream);
         let (decision, next, flight) = self.decide(partition, stream, command, ask);
-        landed(flight).await?;
+        let is_commit = matches!(decision, Ok(Decision::Commit { .. }));
+        landed(flight).await.map_err(|error| match is_commit {
+            true => Failure::from(error),
+            false => Failure::of_barrier(error),
+        })?;
         let answer = |version, position: Option<u64>, events, repeated| Outcome {
             stream,
             version,
@@ -128,11 +132,11 @@ impl Shared {
         let mut inner = self.lock(partition);
         let earliest = inner.earliest();
         let head = self.log.head(partition);
-        let decision = inner.decide(stream, command, ask, self.now(), head);
-        let flight = match &decision {
+        let mut decision = inner.decide(stream, command, ask, self.now(), head);
+        let flight = match &mut decision {
             Ok(Decision::Commit { offset, record, .. }) => {
                 let ticket = inner.last_ticket();
-                Some(self.append(partition, ticket, *offset, vec![record.clone()]))
+                Some(self.append(partition, ticket, *offset, vec![std::mem::take(record)]))
             }
             // All other answers rest on commits that may not be durable yet: they are reads, and wait.
             Ok(Decision::Repeated { .. } | Decision::Overtaken { .. } | Decision::Quiet { .. }) | Err(_) => {
@@ -229,13 +233,9 @@ impl Shared {
     }
 }
 
-async fn landed(flight: Option<InFlight>) -> Result<(), Failure> {
+async fn landed(flight: Option<InFlight>) -> Result<(), AppendError> {
     match flight {
-        Some(flight) => Ok(flight.landed().await?),
+        Some(flight) => flight.landed().await,
         None => Ok(()),
     }
-}
-
-fn commits_keep_failing() -> CommandError {
-    CommandError::Unavailable("commits before this one keep failing".into())
 }

@@ -8,9 +8,19 @@ use std::sync::Arc;
 
 /// Why one attempt came to nothing.
 pub enum Failure {
-    /// A commit before this one failed; decided anew it may be accepted.
-    Again,
+    /// A commit before this one failed; decided anew it may be accepted. If that does not end, with this.
+    Again(CommandError),
     Final(CommandError),
+}
+
+impl Failure {
+    /// A barrier that fails says nothing about the question itself, only that it rested on too much.
+    pub fn of_barrier(error: AppendError) -> Self {
+        match Self::from(error) {
+            Self::Final(CommandError::Full) => Self::Again(CommandError::Full),
+            other => other,
+        }
+    }
 }
 
 impl From<CommandError> for Failure {
@@ -22,7 +32,9 @@ impl From<CommandError> for Failure {
 impl From<AppendError> for Failure {
     fn from(error: AppendError) -> Self {
         match error {
-            AppendError::Conflict { .. } => Self::Again,
+            AppendError::Conflict { .. } => Self::Again(CommandError::Unavailable(
+                "commits before this one keep failing".into(),
+            )),
             AppendError::Full => Self::Final(CommandError::Full),
             AppendError::TooLarge { .. } | AppendError::Stopped => {
                 Self::Final(CommandError::Unavailable(error.to_string()))

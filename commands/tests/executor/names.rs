@@ -124,6 +124,11 @@ async fn crossed_names_and_repeats_end_with_no_name_twice() {
     for seed in seeds(20) {
         let mut world = World::new();
         world.run_all();
+        for n in 0..4 {
+            // Begun and abandoned: these names come free while others ask for them.
+            let person = registered(&world.keys, &format!("{n}@x.example"), &format!("u{n}"));
+            step(&world, 1, account(50 + n), &person).await;
+        }
         let tasks = (0..24).map(|n| {
             let (commands, mut dice) = (world.commands.clone(), Dice::new(seed ^ (n % 12) << 32));
             let (email, username) = (dice.below(4), dice.below(4));
@@ -134,14 +139,16 @@ async fn crossed_names_and_repeats_end_with_no_name_twice() {
             );
             tokio::spawn(async move {
                 // The same question again and again, also after a refusal.
-                for _ in 0..3 {
+                for _ in 0..6 {
                     let _ = commands
                         .register(account(n % 12), person.clone(), &ask(n % 12, "aa"))
                         .await;
                 }
             })
         });
-        for task in tasks.collect::<Vec<_>>() {
+        let tasks: Vec<_> = tasks.collect();
+        world.clock.advance(60_001);
+        for task in tasks {
             task.await.expect("no panic");
         }
         world.managers_are_done().await;
@@ -248,6 +255,35 @@ async fn a_taken_username_gives_the_address_back_and_stays_refused() {
     settle(&mut world).await;
     check_names(&world).await;
     assert!(!is_active(&world, account(2)).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_refused_and_asks_again_does_not_rely_on_a_name_that_was_given_back() {
+    let mut world = World::new();
+    // Somebody began and never came back.
+    let abandoned = registered(&world.keys, "z@x.example", "same");
+    step(&world, 1, account(9), &abandoned).await;
+    let second = registered(&world.keys, "b@x.example", "same");
+    let refused = world
+        .commands
+        .register(account(2), second.clone(), &ask(2, "aa"))
+        .await;
+    assert!(
+        matches!(refused, Err(RegisterError::UsernameTaken)),
+        "{refused:?}"
+    );
+    settle(&mut world).await;
+    // Now the username is free, and the address is taken by another.
+    let third = registered(&world.keys, "b@x.example", "other");
+    world
+        .commands
+        .register(account(3), third, &ask(3, "aa"))
+        .await
+        .expect("free");
+    let again = world.commands.register(account(2), second, &ask(2, "aa")).await;
+    assert!(matches!(again, Err(RegisterError::EmailTaken)), "{again:?}");
+    settle(&mut world).await;
+    check_names(&world).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
