@@ -33,7 +33,7 @@ pub fn corpus(folder: &Path) -> Result<PathBuf> {
     )?;
     let odd = ["-vf", "scale=853:479", "-pix_fmt", "yuv444p"];
     make(&[&PICTURE, &odd], &add("odd_sides.mp4", "2.0s 853x479", "accept"))?;
-    let portrait = ["-vf", "scale=180:320", "-pix_fmt", "yuv420p"];
+    let portrait = ["-vf", "scale=180:320,setsar=1", "-pix_fmt", "yuv420p"];
     make(
         &[&PICTURE, &SOUND, &portrait],
         &add("portrait.mp4", "2.0s 180x320", "accept"),
