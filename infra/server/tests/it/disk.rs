@@ -141,9 +141,20 @@ fn free_bytes(folder: &Path) -> Result<u64> {
         .context("df prints the free bytes")
 }
 
+/// A killed server's media processes die with it, but not in the same instant, and hold their film until then.
 fn unmount(folder: &Path) -> Result<()> {
-    run("umount", &[], &[folder])
+    let end = std::time::Instant::now() + LET_GO_WITHIN;
+    loop {
+        match run("umount", &[], &[folder]) {
+            Err(error) if error.to_string().contains("busy") && std::time::Instant::now() < end => {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            ended => return ended,
+        }
+    }
 }
+
+const LET_GO_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
 
 fn run(program: &str, words: &[&str], paths: &[&Path]) -> Result<()> {
     // Root's programs are not on every PATH.

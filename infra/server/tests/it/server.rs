@@ -36,6 +36,8 @@ impl Setup {
         setup
             .with("AUTH_ACCESS_TOKEN_SECONDS", "86400")
             .with("JOBS_LEASE_SECONDS", "5")
+            // A film that loses its worker again and again is given up; here the campaign is to blame, not the film.
+            .with("JOBS_MAX_ATTEMPTS", "1000")
     }
 
     /// A setting by its variable, without the `SPOOL_` in front.
