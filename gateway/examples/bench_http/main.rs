@@ -2,7 +2,7 @@
 //!
 //! One process, one runtime, loopback, 64 keep-alive connections without pipelining; rounds of the product and of
 //! the ideal alternate, and medians are compared. Prints a line of JSON for each figure. Arguments: seconds per round
-//! (1.5), rounds (7).
+//! (1.5), rounds (7), and a word that the figures to measure have in their name.
 
 mod bare;
 mod load;
@@ -27,41 +27,46 @@ fn main() {
         .enable_all()
         .build()
         .expect("a runtime starts");
-    runtime.block_on(measure(Duration::from_secs_f64(seconds), rounds as usize));
+    let only = arguments.next().unwrap_or_default();
+    runtime.block_on(measure(Duration::from_secs_f64(seconds), rounds as usize, &only));
     // Threads of the views end with the process.
     runtime.shutdown_background();
 }
 
-async fn measure(length: Duration, rounds: usize) {
+async fn measure(length: Duration, rounds: usize, only: &str) {
     let world = World::open(CONNECTIONS).await;
     let product = world.serve().await;
+    let everybody = |request: Vec<u8>| vec![vec![request]; CONNECTIONS];
+    let compare = async |figure: &str, unit: &str, product: &Load, ideal: &Load, wanted: f64| {
+        if figure.contains(only) {
+            report(
+                figure,
+                unit,
+                &alternate(product, ideal, length, rounds).await,
+                wanted,
+            );
+        }
+    };
+
     let bare = bare::serve(world.folder(), world.sample_commit()).await;
-
-    let commands: Vec<Vec<Vec<u8>>> = (0..CONNECTIONS).map(|number| world.changes(number)).collect();
-    let command = Load::new(product, commands, "200");
-    let ideal = Load::new(
-        bare,
-        vec![vec![bare::append_request(&world.change_body("A"))]; CONNECTIONS],
-        "200",
+    let changes = Load::new(
+        product,
+        (0..CONNECTIONS).map(|number| world.changes(number)).collect(),
     );
-    let pairs = alternate(&command, &ideal, length, rounds).await;
-    report("commands over HTTP", "commands/s", &pairs, 0.5);
+    let ideal = Load::new(bare, everybody(bare::append_request(&world.change_body("A"))));
+    compare("commands over HTTP", "commands/s", &changes, &ideal, 0.5).await;
 
-    let page = Load::new(product, vec![vec![world.list_request("")]; CONNECTIONS], "200");
-    let body = page.once().await;
-    let same_bytes = bare::serve_bytes(body).await;
-    let ideal = Load::new(same_bytes, vec![vec![world.list_request("")]; CONNECTIONS], "200");
-    let pairs = alternate(&page, &ideal, length, rounds).await;
-    report("page of 20, cached", "requests/s", &pairs, 0.6);
+    let page = Load::new(product, everybody(world.list_request("")));
+    let same_bytes = bare::serve_bytes(page.once().await).await;
+    let ideal = Load::new(same_bytes, everybody(world.list_request("")));
+    compare("page of 20, cached", "requests/s", &page, &ideal, 0.6).await;
 
     // A reader that brings a consistency token is never answered from the kept bytes.
     let uncached = Load::new(
         product,
-        vec![vec![world.list_request("Consistency-Token: 0:0\r\n")]; CONNECTIONS],
-        "200",
+        everybody(world.list_request("Consistency-Token: 0:0\r\n")),
     );
-    let pairs = alternate(&uncached, &ideal, length, rounds.min(3)).await;
-    report("page of 20, uncached", "requests/s", &pairs, 0.0);
+    compare("page of 20, uncached", "requests/s", &uncached, &ideal, 0.0).await;
 }
 
 /// Rounds of the product and of the ideal in turn, after one of each to warm up.
