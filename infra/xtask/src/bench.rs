@@ -39,7 +39,7 @@ pub const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "http",
-        package: "spool",
+        package: "spool-gateway",
         about: "Commands over HTTP (token checked, JSON in, durable, answered) by 64 connections, beside a bare axum \
                 route that only group-commits the same bytes; and a page of 20 of the catalogue, beside a bare route \
                 that returns the same bytes.",

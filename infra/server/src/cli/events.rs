@@ -36,8 +36,8 @@ impl Events {
             follow: !no_follow,
         };
         ask(config, Ask::Events(wanted), &mut |event| {
-            match event.get("error").and_then(|error| error.as_str()) {
-                Some(error) => failed = Some(error.to_owned()),
+            match event.strip_prefix("{\"error\":") {
+                Some(error) => failed = Some(error.trim_matches(['"', '}']).to_owned()),
                 None => println!("{event}"),
             }
             failed.is_none()

@@ -4,6 +4,7 @@ use crate::operator::client::{Ask, ask};
 use anyhow::bail;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
 use spool_platform::config::Config;
 
 #[derive(Args)]
@@ -19,7 +20,8 @@ impl Rebuild {
         let bar = ProgressBar::new(0).with_style(style);
         let mut ended = Err("the node stopped answering".to_owned());
         let view = self.view.clone();
-        ask(config, Ask::Rebuild { view }, &mut |line| {
+        ask(config, Ask::Rebuild { view }, &mut |text| {
+            let line: Value = serde_json::from_str(text).unwrap_or_default();
             if let Some(error) = line["error"].as_str() {
                 ended = Err(error.to_owned());
             } else if line["finished"] == true {

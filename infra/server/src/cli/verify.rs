@@ -2,6 +2,7 @@
 
 use crate::operator::client::{Ask, ask};
 use clap::Args;
+use serde_json::Value;
 use spool_platform::config::Config;
 use std::process::ExitCode;
 
@@ -15,9 +16,10 @@ pub struct Verify {
 impl Verify {
     pub async fn run(self, config: &Config) -> anyhow::Result<ExitCode> {
         let mut ok = false;
-        ask(config, Ask::Verify, &mut |line| {
+        ask(config, Ask::Verify, &mut |text| {
+            let line: Value = serde_json::from_str(text).unwrap_or_default();
             if self.json {
-                println!("{line}");
+                println!("{text}");
             }
             if line["finished"] == true {
                 ok = line["ok"] == true;

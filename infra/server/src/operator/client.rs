@@ -5,7 +5,6 @@ use crate::local::Local;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use serde_json::Value;
 use spool_platform::config::Config;
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
@@ -35,8 +34,11 @@ impl Ask {
     }
 }
 
+/// Takes one line of JSON; false when no more are wanted.
+pub type Each<'a> = &'a mut dyn FnMut(&str) -> bool;
+
 /// Asks, and hands each answered line to `each` until it says stop (false) or the answer ends.
-pub async fn ask(config: &Config, ask: Ask, each: &mut dyn FnMut(Value) -> bool) -> anyhow::Result<()> {
+pub async fn ask(config: &Config, ask: Ask, each: Each<'_>) -> anyhow::Result<()> {
     let socket = socket_path(&config.data_dir);
     match UnixStream::connect(&socket) {
         Ok(_) => ask_running(config, &ask, each).await,
@@ -47,7 +49,7 @@ pub async fn ask(config: &Config, ask: Ask, each: &mut dyn FnMut(Value) -> bool)
     }
 }
 
-async fn ask_running(config: &Config, ask: &Ask, each: &mut dyn FnMut(Value) -> bool) -> anyhow::Result<()> {
+async fn ask_running(config: &Config, ask: &Ask, each: Each<'_>) -> anyhow::Result<()> {
     let client = reqwest::Client::builder()
         .unix_socket(socket_path(&config.data_dir))
         .build()?;
@@ -67,7 +69,11 @@ async fn ask_running(config: &Config, ask: &Ask, each: &mut dyn FnMut(Value) -> 
         pending.extend_from_slice(&chunk.context("the running node stopped answering")?);
         while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = pending.drain(..=end).collect();
-            if !each(serde_json::from_slice(&line).context("reading the node's answer")?) {
+            if !each(
+                std::str::from_utf8(&line)
+                    .context("reading the node's answer")?
+                    .trim_end(),
+            ) {
                 return Ok(());
             }
         }
@@ -76,7 +82,7 @@ async fn ask_running(config: &Config, ask: &Ask, each: &mut dyn FnMut(Value) -> 
 }
 
 /// No node runs on this directory: open it here, which also keeps one from starting meanwhile.
-async fn ask_here(config: &Config, ask: Ask, each: &mut dyn FnMut(Value) -> bool) -> anyhow::Result<()> {
+async fn ask_here(config: &Config, ask: Ask, each: Each<'_>) -> anyhow::Result<()> {
     let data = &config.data_dir;
     if !data.join("log").is_dir() {
         bail!("there is no log in {}; say where with --data", data.display());
@@ -94,7 +100,7 @@ async fn ask_here(config: &Config, ask: Ask, each: &mut dyn FnMut(Value) -> bool
     };
     while let Some(line) = receiver.recv().await {
         let line: Bytes = line;
-        if !each(serde_json::from_slice(&line)?) {
+        if !each(std::str::from_utf8(&line)?.trim_end()) {
             worker.abort();
             break;
         }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use spool_domain::ids::StreamId;
 use spool_log::{Log, ScanRecord};
 use spool_projections::Projections;
@@ -32,7 +32,11 @@ impl Lines {
     }
 
     fn say_blocking(&self, value: &impl Serialize) -> Result<(), NobodyListens> {
-        self.0.blocking_send(line(value)).map_err(|_| NobodyListens)
+        self.send_blocking(line(value))
+    }
+
+    fn send_blocking(&self, line: Bytes) -> Result<(), NobodyListens> {
+        self.0.blocking_send(line).map_err(|_| NobodyListens)
     }
 }
 
@@ -129,7 +133,7 @@ fn tell_history(
         };
         for event in envelopes(&record.payload, stream) {
             match last {
-                None => lines.say_blocking(&event)?,
+                None => lines.send_blocking(event)?,
                 Some(last) => {
                     kept.push_back(event);
                     while kept.len() > last {
@@ -139,7 +143,7 @@ fn tell_history(
             }
         }
     }
-    kept.iter().try_for_each(|event| lines.say_blocking(event))
+    kept.into_iter().try_for_each(|event| lines.send_blocking(event))
 }
 
 async fn follow(log: &Log, partition: u16, mut from: u64, stream: Option<StreamId>, lines: &Lines) {
@@ -160,7 +164,7 @@ async fn follow(log: &Log, partition: u16, mut from: u64, stream: Option<StreamI
         for record in &records {
             from = record.offset + 1;
             for event in envelopes(&record.payload, stream) {
-                if lines.say(&event).await.is_err() {
+                if lines.0.send(event).await.is_err() {
                     return;
                 }
             }
@@ -168,16 +172,12 @@ async fn follow(log: &Log, partition: u16, mut from: u64, stream: Option<StreamI
     }
 }
 
-fn envelopes(record: &[u8], stream: Option<StreamId>) -> Vec<Value> {
+/// As lines of text, so that the fields keep their order.
+fn envelopes(record: &[u8], stream: Option<StreamId>) -> Vec<Bytes> {
     match CommitRef::decode(record) {
         Ok(commit) if stream.is_some_and(|wanted| wanted != commit.stream) => vec![],
-        Ok(commit) => Envelope::of_commit(&commit)
-            .iter()
-            .map(|event| {
-                serde_json::to_value(event).unwrap_or_else(|error| json!({"error": error.to_string()}))
-            })
-            .collect(),
-        Err(error) => vec![json!({"error": error.to_string()})],
+        Ok(commit) => Envelope::of_commit(&commit).iter().map(line).collect(),
+        Err(error) => vec![line(&json!({"error": error.to_string()}))],
     }
 }
 
