@@ -31,10 +31,11 @@ pub fn ladder(
     }
     for (n, rung) in rungs.iter().enumerate() {
         let (width, height, (aspect_width, aspect_height)) = (rung.width, rung.height, rung.sample_aspect);
-        let matrix = if video.rgb {
-            ":out_color_matrix=bt709:out_range=tv"
-        } else {
-            ":out_range=tv"
+        // Asking for a range that a picture already has would cost a copy of each at its own size.
+        let matrix = match (video.rgb, shape.full_range && !video.hdr) {
+            (true, _) => ":out_color_matrix=bt709:out_range=tv",
+            (false, true) => ":out_range=tv",
+            (false, false) => "",
         };
         description += &format!(
             ";[s{n}]scale={width}:{height}:flags=bicubic{matrix},format=yuv420p,\
@@ -77,6 +78,7 @@ fn source(shape: PictureShape) -> String {
         width,
         height,
         format,
+        ..
     } = shape;
     format!("buffer@in=video_size={width}x{height}:pix_fmt={format}:time_base=1/90000:pixel_aspect=1/1")
 }

@@ -254,3 +254,30 @@ fn limits_are_refused_with_their_own_code() {
         RefusalCode::TooManyFrames,
     );
 }
+
+#[test]
+fn a_film_whose_black_is_zero_gets_the_usual_range() {
+    let made = made::film(
+        "full.mp4",
+        "-f lavfi -i color=white:s=320x180:r=25:d=1 -vf scale=out_range=pc -c:v libx264 -preset ultrafast -pix_fmt yuvj420p",
+    );
+    let answer = encode(&made.film, Limits::default());
+    let file = made.folder.path().join("out.mp4");
+    answer.renditions["180p"].write_all(&file);
+    let path = file.display().to_string();
+    let shown = truth::ffmpeg(&[
+        "-v",
+        "error",
+        "-i",
+        &path,
+        "-frames:v",
+        "1",
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "yuv420p",
+        "-",
+    ]);
+    let white = shown.stdout[0];
+    assert!((233..=237).contains(&white), "white is {white}");
+}

@@ -16,6 +16,8 @@ pub struct PictureShape {
     pub width: u32,
     pub height: u32,
     pub format: i32,
+    /// Black is 0 and not 16.
+    pub full_range: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +100,7 @@ impl Frame {
             width: u32::try_from(raw.width).unwrap_or(0),
             height: u32::try_from(raw.height).unwrap_or(0),
             format: raw.format,
+            full_range: raw.color_range == ffi::AVColorRange::AVCOL_RANGE_JPEG,
         }
     }
 
