@@ -158,6 +158,25 @@ async fn managers_that_begin_again_change_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_had_no_room_follows_when_there_is_some() {
+    let disk = crate::room::Disk::default();
+    let mut world = World::configured(|config| disk.inject(config));
+    for number in 0..10 {
+        uploaded(&world, number).await;
+    }
+    disk.fill();
+    world.run_managers();
+    until("every partition was refused", async || disk.refusals() >= 4).await;
+    disk.empty();
+    world.managers_are_done().await;
+    for number in 0..10 {
+        assert!(matches!(stage(&world, number).await, Some(Stage::Waiting { .. })));
+    }
+    assert_eq!(world.state_is_the_refold().await.facts.len(), 3 * 10);
+    world.stop_running().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn managers_stop_in_the_middle_of_their_work_and_go_on_later() {
     let mut world = World::new();
     for number in 0..500 {

@@ -10,18 +10,24 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// A disk of the log's that can be full.
 #[derive(Clone, Default)]
-pub struct Disk(Arc<AtomicBool>);
+pub struct Disk {
+    full: Arc<AtomicBool>,
+    refusals: Arc<AtomicU64>,
+}
 
 impl Disk {
     pub fn inject(&self, config: Config) -> Config {
-        let full = Arc::clone(&self.0);
+        let disk = self.clone();
         let inject = move |operation| match operation {
-            Operation::Write if full.load(Ordering::SeqCst) => Err(ErrorKind::StorageFull.into()),
+            Operation::Write if disk.full.load(Ordering::SeqCst) => {
+                disk.refusals.fetch_add(1, Ordering::SeqCst);
+                Err(ErrorKind::StorageFull.into())
+            }
             _ => Ok(()),
         };
         Config {
@@ -31,11 +37,16 @@ impl Disk {
     }
 
     pub fn fill(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.full.store(true, Ordering::SeqCst);
+    }
+
+    /// How often it had no room for a batch.
+    pub fn refusals(&self) -> u64 {
+        self.refusals.load(Ordering::SeqCst)
     }
 
     pub fn empty(&self) {
-        self.0.store(false, Ordering::SeqCst);
+        self.full.store(false, Ordering::SeqCst);
     }
 }
 
@@ -82,7 +93,7 @@ async fn on_a_full_disk_commands_are_refused_and_forgotten() {
 async fn a_disk_that_is_full_now_and_then_loses_and_doubles_nothing() {
     for seed in seeds(5) {
         let disk = Disk::default();
-        let world = World::configured(|config| disk.inject(config));
+        let mut world = World::configured(|config| disk.inject(config));
         let accepted = Arc::new(Mutex::new(BTreeMap::new()));
         let tasks = (0..32).map(|task| {
             let (commands, accepted) = (world.commands.clone(), Arc::clone(&accepted));
@@ -94,10 +105,9 @@ async fn a_disk_that_is_full_now_and_then_loses_and_doubles_nothing() {
                     let _ = commands.give(stream, create(0), fresh()).await;
                     // Asked until there is an answer, always the same.
                     while let Err(error) = commands.give(stream, describe(&title), ask(key, "aa")).await {
-                        assert!(!matches!(
-                            error,
-                            CommandError::OtherRequest | CommandError::Stale { .. }
-                        ));
+                        // Never "try again": who meets another's failure is decided anew.
+                        let expected = matches!(error, CommandError::Full | CommandError::Refused(_));
+                        assert!(expected, "{error}");
                         if matches!(error, CommandError::Refused(_)) {
                             break;
                         }
@@ -118,12 +128,23 @@ async fn a_disk_that_is_full_now_and_then_loses_and_doubles_nothing() {
         while !tasks.iter().all(tokio::task::JoinHandle::is_finished) {
             disk.fill();
             tokio::time::sleep(std::time::Duration::from_micros(dice.below(3_000))).await;
+            // Of commits that come to nothing no snapshot may know.
+            let commands = world.commands.clone();
+            let snapshots = tokio::task::spawn_blocking(move || commands.write_snapshots());
             disk.empty();
             tokio::time::sleep(std::time::Duration::from_micros(dice.below(6_000))).await;
+            snapshots.await.expect("no panic").expect("the tables have room");
         }
         for task in tasks {
             task.await.expect("no task panics");
         }
+        world.state_is_the_refold().await;
+        world.write_snapshots().await;
+        world.restart().await;
+        let view = world.tables.view("snapshots", 1).expect("opens");
+        let heads = (0..4).map(|partition| world.log.head(partition));
+        let kept = (0..4).map(|partition| view.checkpoint(partition));
+        assert!(kept.eq(heads), "the snapshots were of commits that are not there");
         let history = world.state_is_the_refold().await;
         for (key, (title, version, position)) in accepted.lock().expect("no panic").iter() {
             let Some(position) = position else { continue };
