@@ -64,6 +64,16 @@ struct Change {
     visibility: Option<Visibility>,
 }
 
+/// What can be changed of a video, as it is after a change.
+#[derive(Serialize, ToSchema)]
+struct Changed {
+    id: Uuid,
+    title: String,
+    description: String,
+    #[schema(value_type = String, example = "public")]
+    visibility: Visibility,
+}
+
 /// How far a video is.
 #[derive(Serialize, ToSchema)]
 struct Progress {
@@ -170,7 +180,7 @@ async fn status(
     ("id" = Uuid, Path),
     ("If-Match" = Option<String>, Header, description = "The ETag of the version to change"),
 ), request_body = Change, responses(
-    (status = 200, description = "The video as it is now", body = Video),
+    (status = 200, description = "What was changed, as it is now; the whole video is read with the Consistency-Token", body = Changed, headers(("ETag" = String), ("Consistency-Token" = String))),
     (status = 403, description = "Somebody else's", body = ProblemBody, content_type = "application/problem+json"),
     (status = 404, description = "There is none, or it is private", body = ProblemBody, content_type = "application/problem+json"),
     (status = 412, description = "It was changed meanwhile", body = ProblemBody, content_type = "application/problem+json"),
@@ -188,7 +198,8 @@ async fn change(
         expected_version,
         ..asking.ask(&gateway, "change-video", &bytes)
     };
-    let (video, description, outcome) = match value.complete() {
+    let video = VideoId(id);
+    let (description, outcome) = match value.complete() {
         Ok(description) => {
             let command = domain::Command::Describe {
                 by,
@@ -197,13 +208,13 @@ async fn change(
             let outcome = gateway
                 .parts()
                 .commands
-                .give(VideoId(id).stream(), command, ask)
+                .give(video.stream(), command, ask)
                 .await?;
-            (VideoId(id), description, outcome)
+            (description, outcome)
         }
-        Err(change) => gateway.merge(VideoId(id), &change, &asking.caller, ask).await?,
+        Err(change) => gateway.merge(video, &change, &asking.caller, ask).await?,
     };
-    gateway.changed(video, description, &outcome).await
+    Ok(changed(video, description, &outcome))
 }
 
 /// Deletes a video and all that was made of it.
@@ -383,7 +394,7 @@ impl Gateway {
         change: &Change,
         caller: &Caller,
         ask: Ask,
-    ) -> Result<(VideoId, Described, Outcome), Problem> {
+    ) -> Result<(Described, Outcome), Problem> {
         let commands = &self.parts().commands;
         for _ in 0..MERGES {
             let (video, version) = commands.state::<domain::Video>(id.stream()).await?;
@@ -401,7 +412,7 @@ impl Gateway {
                 ..ask.clone()
             };
             match commands.give(id.stream(), command, ask_again).await {
-                Ok(outcome) => return Ok((id, description, outcome)),
+                Ok(outcome) => return Ok((description, outcome)),
                 Err(CommandError::Stale { .. }) if ask.expected_version.is_none() => {}
                 Err(error) => return Err(error.into()),
             }
@@ -410,34 +421,24 @@ impl Gateway {
             "this video is being changed by too many at once",
         ))
     }
+}
 
-    /// The video after a change. What the change said is certain; the rest is as the view has it, which need
-    /// not have seen the change yet.
-    async fn changed(
-        &self,
-        id: VideoId,
-        description: Described,
-        outcome: &Outcome,
-    ) -> Result<Response, Problem> {
-        let etag =
-            HeaderValue::try_from(format!("\"v{}\"", outcome.version)).expect("digits are visible ASCII");
-        let headers = AppendHeaders([consistency_header(outcome), (header::ETAG, etag)]);
-        let Some(video) = self.video(id).await? else {
-            return Ok((StatusCode::NO_CONTENT, headers).into_response());
-        };
-        let Described {
-            title,
-            description,
-            visibility,
-        } = description;
-        let video = self.shown(Video {
-            title,
-            description,
-            visibility,
-            ..video
-        });
-        Ok((headers, axum::Json(video)).into_response())
-    }
+/// What was changed, as it is now. The rest is in the view, and a change must not have to wait for that.
+fn changed(id: VideoId, description: Described, outcome: &Outcome) -> Response {
+    let etag = HeaderValue::try_from(format!("\"v{}\"", outcome.version)).expect("digits are visible ASCII");
+    let headers = AppendHeaders([consistency_header(outcome), (header::ETAG, etag)]);
+    let Described {
+        title,
+        description,
+        visibility,
+    } = description;
+    let changed = Changed {
+        id: id.0,
+        title,
+        description,
+        visibility,
+    };
+    (headers, axum::Json(changed)).into_response()
 }
 
 struct Found {

@@ -17,6 +17,8 @@ pub struct Round {
     pub per_second: f64,
     pub p50_ms: f64,
     pub p99_ms: f64,
+    /// CPU time of the whole process for each request, in microseconds: of the server, and of this load as well.
+    pub cpu_us: f64,
 }
 
 impl Load {
@@ -36,7 +38,7 @@ impl Load {
 
     /// All connections, for `length`.
     pub async fn run(&self, length: Duration) -> Round {
-        let begun = Instant::now();
+        let (begun, cpu_before) = (Instant::now(), cpu_seconds());
         let until = begun + length;
         let connections = self.requests.iter().map(|requests| {
             let (address, requests) = (self.address, Arc::clone(requests));
@@ -46,13 +48,14 @@ impl Load {
         for connection in connections.collect::<Vec<_>>() {
             micros.extend(connection.await.expect("a connection does not panic"));
         }
-        let seconds = begun.elapsed().as_secs_f64();
+        let (seconds, cpu) = (begun.elapsed().as_secs_f64(), cpu_seconds() - cpu_before);
         micros.sort_unstable();
         let at = |part: f64| f64::from(micros[((micros.len() - 1) as f64 * part) as usize]) / 1000.0;
         Round {
             per_second: micros.len() as f64 / seconds,
             p50_ms: at(0.5),
             p99_ms: at(0.99),
+            cpu_us: cpu * 1e6 / micros.len() as f64,
         }
     }
 }
@@ -122,6 +125,14 @@ impl Connection {
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.buffer[..self.filled]).into_owned()
     }
+}
+
+/// Of all threads of this process, as Linux counts it, in hundredths.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_the_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = after_the_name.split_whitespace().skip(11).take(2);
+    ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 /// Where the body begins, and its length.

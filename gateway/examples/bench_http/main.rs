@@ -97,6 +97,8 @@ fn report(figure: &str, unit: &str, pairs: &[(Round, Round)], wanted: f64) {
         "p99_ms": of(|pair| pair.0.p99_ms),
         "ideal_p50_ms": of(|pair| pair.1.p50_ms),
         "ideal_p99_ms": of(|pair| pair.1.p99_ms),
+        "cpu_us": of(|pair| pair.0.cpu_us).round(),
+        "ideal_cpu_us": of(|pair| pair.1.cpu_us).round(),
     });
     println!("{line}");
 }

@@ -66,13 +66,16 @@ impl World {
         let commands = Commands::open(parts).expect("the commands open");
         let projections =
             Projections::start(log.clone(), tables.clone(), no_switcher()).expect("the views start");
-        let following = commands.clone();
-        tokio::spawn(async move {
-            let settings = Settings { job_attempts_max: 3 };
-            following
-                .run_managers(&tables, settings, CancellationToken::new())
-                .await
-        });
+        // Left out to see what they cost.
+        if std::env::var_os("SPOOL_BENCH_WITHOUT_MANAGERS").is_none() {
+            let following = commands.clone();
+            tokio::spawn(async move {
+                let settings = Settings { job_attempts_max: 3 };
+                following
+                    .run_managers(&tables, settings, CancellationToken::new())
+                    .await
+            });
+        }
         let gateway = Gateway::new(Parts {
             config: Arc::new(Config::default()),
             clock,
