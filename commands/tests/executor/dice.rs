@@ -25,8 +25,10 @@ impl Dice {
     }
 }
 
-/// `count` seeds: from `SPOOL_SEED` on if that is set, otherwise new ones each time.
+/// `count` seeds, times `SPOOL_TIMES`: from `SPOOL_SEED` on if that is set, otherwise new ones each time.
 pub fn seeds(count: u64) -> impl Iterator<Item = u64> {
+    let times = std::env::var("SPOOL_TIMES").ok();
+    let count = count * times.and_then(|times| times.parse().ok()).unwrap_or(1);
     let set = std::env::var("SPOOL_SEED")
         .ok()
         .and_then(|seed| seed.parse().ok());

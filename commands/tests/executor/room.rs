@@ -32,6 +32,8 @@ impl Disk {
         };
         Config {
             inject: Some(Arc::new(inject)),
+            // Only batches are refused, no marks in between.
+            mark_after: std::time::Duration::from_secs(3_600),
             ..config
         }
     }
@@ -91,7 +93,7 @@ async fn on_a_full_disk_commands_are_refused_and_forgotten() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_disk_that_is_full_now_and_then_loses_and_doubles_nothing() {
-    for seed in seeds(5) {
+    for seed in seeds(3) {
         let disk = Disk::default();
         let mut world = World::configured(|config| disk.inject(config));
         let accepted = Arc::new(Mutex::new(BTreeMap::new()));
