@@ -7,10 +7,12 @@ use super::tree::Tree;
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("spool-domain", &[]),
     ("spool-schemas", &["spool-domain"]),
-    ("spool-log", &[]),
-    ("spool-tables", &[]),
-    ("spool-blobs", &[]),
-    ("spool-platform", &[]),
+    ("spool-kafka", &["spool-services"]),
+    ("spool-log", &["spool-kafka", "spool-services"]),
+    ("spool-tables", &["spool-services"]),
+    ("spool-blobs", &["spool-services"]),
+    ("spool-platform", &["spool-kafka", "spool-services"]),
+    ("spool-services", &[]),
     ("spool-media-protocol", &[]),
     ("spool-media", &["spool-media-protocol"]),
     ("spool-commands", LOWER),
@@ -24,6 +26,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 const LOWER: &[&str] = &[
     "spool-domain",
     "spool-schemas",
+    "spool-kafka",
+    "spool-services",
     "spool-log",
     "spool-tables",
     "spool-blobs",
@@ -34,6 +38,8 @@ const LOWER: &[&str] = &[
 const BESIDE: &[&str] = &[
     "spool-domain",
     "spool-schemas",
+    "spool-kafka",
+    "spool-services",
     "spool-log",
     "spool-tables",
     "spool-blobs",
@@ -46,6 +52,8 @@ const BESIDE: &[&str] = &[
 const ALL: &[&str] = &[
     "spool-domain",
     "spool-schemas",
+    "spool-kafka",
+    "spool-services",
     "spool-log",
     "spool-tables",
     "spool-blobs",
