@@ -36,7 +36,10 @@ impl From<AppendError> for Failure {
                 "commits before this one keep failing".into(),
             )),
             AppendError::Full => Self::Final(CommandError::Full),
-            AppendError::TooLarge { .. } | AppendError::Stopped => {
+            AppendError::TooLarge { .. }
+            | AppendError::NotOwner
+            | AppendError::Unknown
+            | AppendError::Stopped => {
                 Self::Final(CommandError::Unavailable(error.to_string()))
             }
         }

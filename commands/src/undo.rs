@@ -56,7 +56,10 @@ impl Undos {
         let first = match error {
             // The log has given up all that was waiting. What was queued before this append and is not
             // durable is lost with it, and whoever has queued it may not have noticed yet.
-            AppendError::Full | AppendError::Conflict { .. } => self
+            AppendError::Full
+            | AppendError::Conflict { .. }
+            | AppendError::NotOwner
+            | AppendError::Unknown => self
                 .commits
                 .iter()
                 .position(|(queued, undo)| *queued <= ticket && undo.offset >= head),

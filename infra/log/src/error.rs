@@ -48,9 +48,12 @@ pub enum OpenError {
         path: PathBuf,
         source: io::Error,
     },
+    /// The servers of the log could not be used; `problem` says what to do.
+    #[error("opening the log {place} failed: {problem}")]
+    Servers { place: String, problem: String },
 }
 
-/// Why an append was not accepted. Nothing of it is kept, and nobody has seen any of it.
+/// Why an append was not accepted. But for `Unknown` and `Stopped`, nothing of it is kept, and nobody has seen any of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
     /// `actual` counts what is queued, so it may move back when that fails.
@@ -62,6 +65,12 @@ pub enum AppendError {
     /// One commit is larger than the log takes, or all commits of the append together.
     #[error("{bytes} bytes are more than the {bytes_max} that fit into one commit or append")]
     TooLarge { bytes: usize, bytes_max: usize },
+    /// This node does not lead the partition; [`crate::Log::owner`] has a hint who does.
+    #[error("this node does not lead the partition")]
+    NotOwner,
+    /// The servers of the log did not tell in time. It may be in the log or not: ask again with the same command id.
+    #[error("the servers of the log did not tell in time whether it was accepted")]
+    Unknown,
     /// The log was closed or stopped by a failed write or sync. The outcome of an append that got this is unknown:
     /// it may be there when the log is opened again.
     #[error("the log is stopped")]
@@ -90,5 +99,12 @@ pub enum ReadError {
         doing: &'static str,
         path: PathBuf,
         source: io::Error,
+    },
+    /// The servers of the log do not answer, or not with what is needed. May be tried again.
+    #[error("reading partition {partition} of the log {place} failed: {problem}")]
+    Servers {
+        place: String,
+        partition: u16,
+        problem: String,
     },
 }

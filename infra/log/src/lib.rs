@@ -13,13 +13,15 @@
 //! # Ok(()) }
 //! ```
 //!
-//! The handle is a concrete type; how it is kept is the backend's business. Today there is one backend, the
-//! segment files of the folder `embedded`; others come beside it and pass the same suite (`tests/log/suite.rs`).
+//! The handle is a concrete type; how it is kept is the backend's business. Each backend has a folder and a variant of
+//! `Backend`, and passes the same suite (`tests/log/suite.rs`).
 
 mod appending;
 mod config;
 mod embedded;
 mod error;
+mod owner;
+mod scan;
 
 use std::path::Path;
 
@@ -28,14 +30,22 @@ use tokio::sync::watch;
 
 pub use appending::Appending;
 pub use config::{Config, Fatal, Inject, OnFatal, Operation};
-pub use embedded::{Cut, Problem, Scan, VerifyReport};
+pub use embedded::{Cut, Problem, VerifyReport};
 pub use error::{AppendError, OpenError, ReadError};
+pub use owner::{Owner, Role, Standing};
+pub use scan::Scan;
 
 /// A handle on an open log. Clones share it; the directory is given back when the last one is dropped or
 /// [`Log::close`] is called.
 #[derive(Clone)]
 pub struct Log {
-    embedded: embedded::Embedded,
+    backend: Backend,
+}
+
+/// How a log is kept.
+#[derive(Clone)]
+enum Backend {
+    Embedded(embedded::Embedded),
 }
 
 /// One commit as [`Log::read`] returns it.
@@ -63,13 +73,15 @@ impl Log {
     /// durable mark, a missing segment or a foreign file is refused with the file, the position and what to do.
     pub fn open(config: Config) -> Result<Self, OpenError> {
         Ok(Self {
-            embedded: embedded::Embedded::open(config)?,
+            backend: Backend::Embedded(embedded::Embedded::open(config)?),
         })
     }
 
     /// The number of partitions, fixed when the log was created.
     pub fn partitions(&self) -> u16 {
-        self.embedded.partitions()
+        match &self.backend {
+            Backend::Embedded(log) => log.partitions(),
+        }
     }
 
     /// Appends `commits` to `partition`, all or none, if the partition's next offset is `expected`.
@@ -83,7 +95,9 @@ impl Log {
     /// # Panics
     /// If there is no such partition.
     pub fn append(&self, partition: u16, expected: u64, commits: Vec<Bytes>) -> Appending {
-        self.embedded.append(partition, expected, commits)
+        match &self.backend {
+            Backend::Embedded(log) => log.append(partition, expected, commits),
+        }
     }
 
     /// The next offset: the number of durable commits of `partition`.
@@ -91,7 +105,9 @@ impl Log {
     /// # Panics
     /// If there is no such partition.
     pub fn head(&self, partition: u16) -> u64 {
-        self.embedded.head(partition)
+        match &self.backend {
+            Backend::Embedded(log) => log.head(partition),
+        }
     }
 
     /// Follows [`Log::head`]. The receiver ends (`changed` fails) when the log is closed.
@@ -99,7 +115,9 @@ impl Log {
     /// # Panics
     /// If there is no such partition.
     pub fn watch(&self, partition: u16) -> watch::Receiver<u64> {
-        self.embedded.watch(partition)
+        match &self.backend {
+            Backend::Embedded(log) => log.watch(partition),
+        }
     }
 
     /// Durable commits of one partition from offset `from` on. Blocking when they are no longer in memory.
@@ -110,21 +128,28 @@ impl Log {
     /// # Panics
     /// If there is no such partition.
     pub fn read(&self, partition: u16, from: u64, max_bytes: usize) -> Result<Vec<Record>, ReadError> {
-        self.embedded.read(partition, from, max_bytes)
+        match &self.backend {
+            Backend::Embedded(log) => log.read(partition, from, max_bytes),
+        }
     }
 
     /// All commits of all partitions from the offsets in `from` (one for each partition) up to the heads at the time
-    /// of the call, in the order they were written. Blocking; reads sequentially in large pieces: the way to rebuild a view.
+    /// of the call. Each partition's come in order; the embedded log keeps to the order of writing across partitions as
+    /// well. Blocking; reads sequentially in large pieces: the way to rebuild a view.
     ///
     /// # Panics
     /// If `from` has not one offset for each partition.
     pub fn scan(&self, from: &[u64]) -> Result<Scan, ReadError> {
-        self.embedded.scan(from)
+        match &self.backend {
+            Backend::Embedded(log) => log.scan(from).map(Scan::embedded),
+        }
     }
 
     /// Reads everything durable and checks checksums, order and contiguity. Blocking; the log stays in use meanwhile.
     pub fn verify(&self) -> VerifyReport {
-        self.embedded.verify()
+        match &self.backend {
+            Backend::Embedded(log) => log.verify(),
+        }
     }
 
     /// The same for a log that is not open; changes nothing. A torn tail is no problem, but is reported.
@@ -132,19 +157,89 @@ impl Log {
         embedded::verify_dir(dir)
     }
 
+    /// Asks to lead `partition`: only its leader can append. Returns at once; how it goes is told by [`Log::standing`].
+    /// When another node leads, this takes the partition over from it. Does nothing on the embedded log, which
+    /// always leads, or when this node leads already.
+    ///
+    /// Whoever loses the partition to another node later does not claim it again by itself.
+    ///
+    /// # Panics
+    /// If there is no such partition.
+    pub fn claim(&self, partition: u16) {
+        match &self.backend {
+            Backend::Embedded(log) => log.check_partition(partition),
+        }
+    }
+
+    /// Stops leading `partition`: new appends get `NotOwner`, those made before still go through. Returns at once.
+    /// Does nothing on the embedded log.
+    ///
+    /// # Panics
+    /// If there is no such partition.
+    pub fn release(&self, partition: u16) {
+        match &self.backend {
+            Backend::Embedded(log) => log.check_partition(partition),
+        }
+    }
+
+    /// Whether this node believes that it leads `partition`. It may have been overtaken a moment ago; the next append or
+    /// barrier tells, see [`Log::needs_barrier`].
+    ///
+    /// # Panics
+    /// If there is no such partition.
+    pub fn leads(&self, partition: u16) -> bool {
+        self.standing(partition).borrow().role == Role::Leading
+    }
+
+    /// Who leads `partition` by the last claim in the log; nobody when none was made. The hint that goes with
+    /// [`AppendError::NotOwner`].
+    ///
+    /// # Panics
+    /// If there is no such partition.
+    pub fn owner(&self, partition: u16) -> Option<Owner> {
+        self.standing(partition).borrow().owner.clone()
+    }
+
+    /// Follows who leads `partition`, and whether that is us. The receiver ends when the log is closed.
+    ///
+    /// # Panics
+    /// If there is no such partition.
+    pub fn standing(&self, partition: u16) -> watch::Receiver<Standing> {
+        match &self.backend {
+            Backend::Embedded(log) => {
+                log.check_partition(partition);
+                watch::channel(Standing::always_leading()).1
+            }
+        }
+    }
+
+    /// Whether an answer that rests on what was read must wait for a barrier (an append of no commits) even when
+    /// everything it rests on is durable: another node may have taken the partition over and gone on.
+    pub fn needs_barrier(&self) -> bool {
+        match &self.backend {
+            Backend::Embedded(_) => false,
+        }
+    }
+
     /// What was cut off the end when the log was opened: a batch that was being written when the power went.
     pub fn cut(&self) -> Option<&Cut> {
-        self.embedded.cut()
+        match &self.backend {
+            Backend::Embedded(log) => log.cut(),
+        }
     }
 
     /// The most payload one commit may have, in bytes.
     pub fn commit_bytes_max(&self) -> usize {
-        self.embedded.commit_bytes_max()
+        match &self.backend {
+            Backend::Embedded(log) => log.commit_bytes_max(),
+        }
     }
 
     /// Makes durable what is queued, marks the end, stops the writer and gives the directory back. Blocking.
     /// On other clones appends then fail as `Stopped`; reads go on.
     pub fn close(self) {
-        self.embedded.close();
+        match &self.backend {
+            Backend::Embedded(log) => log.close(),
+        }
     }
 }

@@ -133,6 +133,10 @@ impl Embedded {
         self.shared().metadata.partitions
     }
 
+    pub fn check_partition(&self, partition: u16) {
+        self.shared().check_partition(partition);
+    }
+
     pub fn append(&self, partition: u16, expected: u64, commits: Vec<Bytes>) -> Appending {
         self.shared().check_partition(partition);
         let queued = self

@@ -1,0 +1,43 @@
+//! All commits of a log, one after the other, whatever it is kept in.
+
+use crate::{ReadError, ScanRecord, embedded};
+
+/// See [`crate::Log::scan`]. Ends after the first error.
+pub struct Scan {
+    backend: Backend,
+}
+
+enum Backend {
+    Embedded(embedded::Scan),
+}
+
+impl Scan {
+    pub(crate) const fn embedded(scan: embedded::Scan) -> Self {
+        Self {
+            backend: Backend::Embedded(scan),
+        }
+    }
+
+    /// Commits that are still to come.
+    pub fn left(&self) -> u64 {
+        match &self.backend {
+            Backend::Embedded(scan) => scan.left(),
+        }
+    }
+}
+
+impl Iterator for Scan {
+    type Item = Result<ScanRecord, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.backend {
+            Backend::Embedded(scan) => scan.next(),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match &self.backend {
+            Backend::Embedded(scan) => scan.size_hint(),
+        }
+    }
+}
