@@ -27,6 +27,7 @@ pub struct Config {
     pub jobs: Jobs,
     pub telemetry: Telemetry,
     pub catalogue: Catalogue,
+    pub kafka: Kafka,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +94,30 @@ pub enum Format {
 #[serde(deny_unknown_fields)]
 pub struct Catalogue {
     pub signed_url_seconds: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kafka {
+    /// Unset: there is no Kafka.
+    pub brokers: Option<String>,
+    pub topic_prefix: Option<String>,
+    pub replication: u16,
+    pub public_topics: bool,
+    /// Properties of librdkafka; may hold secrets.
+    pub properties: Option<String>,
+}
+
+impl std::fmt::Debug for Kafka {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Kafka")
+            .field("brokers", &self.brokers)
+            .field("topic_prefix", &self.topic_prefix)
+            .field("replication", &self.replication)
+            .field("public_topics", &self.public_topics)
+            .field("properties", &self.properties.as_ref().map(|_| "redacted"))
+            .finish()
+    }
 }
 
 impl Config {

@@ -189,6 +189,33 @@ pub(super) const FIELDS: &[Field] = &[
         "21600",
         "Life of a signed media URL (6 hours).",
     ),
+    optional(
+        "kafka.brokers",
+        "Kafka brokers, host:port separated by commas. Unset: no Kafka, and no public topics.",
+    ),
+    optional(
+        "kafka.topic_prefix",
+        "Stands before every topic's name, such as `test-`, so that installations can share a cluster. Unset: nothing.",
+    ),
+    field(
+        "kafka.replication",
+        Kind::Number(1, 32),
+        "3",
+        "On how many brokers every topic lies. Fewer than 3 and a lost broker stops writes; 1 and it loses facts.",
+    ),
+    field(
+        "kafka.public_topics",
+        Kind::Flag,
+        "true",
+        "Whether events are also written to the topics for other teams (video-events, …).",
+    ),
+    Field {
+        secret: true,
+        ..optional(
+            "kafka.properties",
+            "Properties of librdkafka for TLS and SASL: name=value, one a line, or on one line separated by `;`.",
+        )
+    },
 ];
 
 impl Field {

@@ -132,6 +132,12 @@ fn every_field_of_the_struct_is_in_the_table_and_explained() {
     let all = toml::Table::try_from(Config {
         public_url: Some("x".into()),
         keys_dir: Some("x".into()),
+        kafka: Kafka {
+            brokers: Some("x".into()),
+            topic_prefix: Some("x".into()),
+            properties: Some("x".into()),
+            ..Config::default().kafka
+        },
         ..Config::default()
     })
     .expect("settings are plain values");
@@ -155,4 +161,15 @@ fn secrets_are_not_printed() {
     };
     let printed = print::annotated(&[secret], &Config::default());
     assert!(printed.contains("listen = \"redacted\"") && !printed.contains("127.0.0.1"));
+}
+
+#[test]
+fn what_kafka_is_configured_with_is_shown_nowhere() {
+    let secret = [
+        ("kafka.brokers", "a:9092"),
+        ("kafka.properties", "sasl.password=hush-hush"),
+    ];
+    let config = Config::from_layers(None, [], &flags(&secret)).expect("both flags are good");
+    assert!(config.print().contains("properties = \"redacted\""));
+    assert!(!config.print().contains("hush-hush") && !format!("{config:?}").contains("hush-hush"));
 }
