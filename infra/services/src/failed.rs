@@ -8,7 +8,7 @@ use std::fmt;
 pub struct Failed(String);
 
 impl Failed {
-    pub(crate) fn because(what: impl Into<String>) -> Self {
+    pub fn because(what: impl Into<String>) -> Self {
         Self(what.into())
     }
 

@@ -1,4 +1,9 @@
 //! The servers start, keep their data over a kill, and leave nothing behind, whatever ends the process that holds them.
 
+mod cassandra;
+mod cql;
+mod ending;
 mod kafka;
+mod s3;
+mod signed;
 mod tcp;
