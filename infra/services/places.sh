@@ -39,6 +39,15 @@ java17() {
     fail "found no Java 17; install openjdk-17-jre-headless (cargo xtask test does so), or set JAVA_HOME"
 }
 
+# Prints where the machine's own Go is, if it is new enough to build the servers.
+machine_go() {
+    local go version
+    go="$(command -v go)" || return 1
+    version="$("$go" env GOVERSION 2>/dev/null)" || return 1
+    [ "$(printf '%s\n' "go$GO_OLDEST" "$version" | sort --version-sort | head -n 1)" = "go$GO_OLDEST" ] || return 1
+    echo "$go"
+}
+
 # Ends this process, which is about to become a server, together with the one that started it, whatever ended that.
 # With SPOOL_TIED=1 standard input is a pipe whose other end only the starter holds: a word on it lets the watcher go,
 # its end means that the starter is gone, and then the server is killed and its data removed.

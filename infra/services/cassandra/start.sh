@@ -12,8 +12,9 @@ mkdir -p "$data"
 sed -e "s|@DATA@|$data|" -e "s|@CQL_PORT@|$cql_port|" -e "s|@STORAGE_PORT@|$storage_port|" \
     "$here/cassandra.yaml" >"$data/cassandra.yaml"
 
+java="$(java17)"
 end_with_starter "$data"
-exec "$(java17)" -Xms256m -Xmx384m -XX:MaxDirectMemorySize=192m -Xss512k -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
+exec "$java" -Xms256m -Xmx384m -XX:MaxDirectMemorySize=192m -Xss512k -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
     "@$here/jvm17.options" \
     "-Dcassandra.config=file://$data/cassandra.yaml" "-Dlogback.configurationFile=file://$here/logback.xml" \
     "-Dcassandra.storagedir=$data" "-Dcassandra.logdir=$data" -Dcassandra-foreground=yes \

@@ -61,7 +61,8 @@ broker.heartbeat.interval.ms=500
 replica.lag.time.max.ms=5000
 END
 
+java="$(java17)"
 end_with_starter "$data"
-exec "$(java17)" -Xms96m "-Xmx$heap" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -Djava.awt.headless=true \
+exec "$java" -Xms96m "-Xmx$heap" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -Djava.awt.headless=true \
     -Dorg.slf4j.simpleLogger.defaultLogLevel=info -Dorg.slf4j.simpleLogger.logFile=System.out \
     -cp "$folder/libs/*" kafka.Kafka "$data/server.properties"

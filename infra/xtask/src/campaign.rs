@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::flags::Flags;
 use crate::setup::{self, Purpose};
-use crate::{cargo, say, test, web};
+use crate::{cargo, say, services, test, web};
 
 pub const HELP: &str = "
 cargo xtask campaign NAME [--seed S] [--full] [--corpus DIR]
@@ -43,6 +43,7 @@ pub fn run(mut flags: Flags) -> Result<()> {
     let node = setup::prepare(Purpose::Test)?;
     web::build(&node)?;
     test::build_everything()?;
+    services::fetch()?;
 
     let step = say::step(format!("campaign {name}"));
     let words = [

@@ -10,6 +10,7 @@ mod http;
 mod json;
 mod machine;
 mod say;
+mod services;
 mod setup;
 mod test;
 mod tidy;
@@ -64,6 +65,12 @@ pub const CHORES: &[Chore] = &[
         about: "run a whole crash or media campaign",
         help: campaign::HELP,
         run: campaign::run,
+    },
+    Chore {
+        name: "services",
+        about: "start and end Kafka, Cassandra and an S3 server on this machine",
+        help: services::HELP,
+        run: services::run,
     },
 ];
 

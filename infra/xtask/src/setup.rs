@@ -21,6 +21,8 @@ pub enum Purpose {
     Bench,
     /// Also run every test: page stories, crash campaigns, injected faults.
     Test,
+    /// Fetch and start Kafka, Cassandra and an S3 server, which measurements and tests do too.
+    Services,
 }
 
 struct Need {
@@ -64,6 +66,9 @@ const NEEDS: &[Need] = &[
     need("strace", Probe::Program("strace"), Purpose::Test),
     need("eatmydata", Probe::Program("eatmydata"), Purpose::Test),
     need("e2fsprogs", Probe::Program("mkfs.ext4"), Purpose::Test),
+    need("openjdk-17-jre-headless", Probe::Java17, Purpose::Services),
+    need("maven", Probe::Program("mvn"), Purpose::Services),
+    need("python3-venv", Probe::GoOrVenv, Purpose::Services),
 ];
 
 impl Purpose {
@@ -72,6 +77,7 @@ impl Purpose {
             Purpose::Build => since == Purpose::Build,
             Purpose::Bench => since != Purpose::Test,
             Purpose::Test => true,
+            Purpose::Services => since == Purpose::Services,
         }
     }
 }
@@ -79,17 +85,28 @@ impl Purpose {
 /// Makes sure everything for the purpose is there. Asks the network for nothing when nothing is missing.
 pub fn prepare(purpose: Purpose) -> Result<NodeJs> {
     let step = say::step("checking what is installed");
-    let mut packages: Vec<&str> = NEEDS
-        .iter()
-        .filter(|need| purpose.includes(need.since) && !need.probe.is_present())
-        .map(|need| need.package)
-        .collect();
+    let mut packages = missing(purpose);
     packages.extend(node::missing_packages());
     install(&packages)?;
     rust_components()?;
     let node = node::find_or_install()?;
     step.done();
     Ok(node)
+}
+
+/// The same for the test servers alone, which are no Rust and have no pages.
+pub fn prepare_services() -> Result<()> {
+    let step = say::step("checking what is installed");
+    install(&missing(Purpose::Services))?;
+    step.done();
+    Ok(())
+}
+
+fn missing(purpose: Purpose) -> Vec<&'static str> {
+    let missing = NEEDS
+        .iter()
+        .filter(|need| purpose.includes(need.since) && !need.probe.is_present());
+    missing.map(|need| need.package).collect()
 }
 
 fn install(packages: &[&str]) -> Result<()> {
@@ -180,9 +197,15 @@ mod tests {
     fn the_demo_needs_no_browser_and_no_tracer() {
         let wanted = packages(Purpose::Build);
         assert!(wanted.contains(&"libavformat-dev"));
-        for heavy in ["chromium", "strace", "eatmydata", "ffmpeg"] {
+        for heavy in ["chromium", "strace", "eatmydata", "ffmpeg", "maven"] {
             assert!(!wanted.contains(&heavy), "{heavy} is only for tests");
         }
+    }
+
+    #[test]
+    fn the_servers_need_neither_compilers_nor_a_browser() {
+        let wanted = packages(Purpose::Services);
+        assert_eq!(wanted, ["openjdk-17-jre-headless", "maven", "python3-venv"]);
     }
 
     #[test]

@@ -12,14 +12,15 @@ use anyhow::{Context, Result, bail};
 
 use crate::flags::Flags;
 use crate::setup::{self, NodeJs, Purpose};
-use crate::{cargo, say, web};
+use crate::{cargo, say, services, web};
 use transcript::Transcript;
 
 pub const HELP: &str = "
 cargo xtask test [FILTER] [--seed S]
 
-Installs what is missing, builds the pages and the workspace once, and runs every test: rules, properties, contract
-suites, stories over HTTP, pages in a real Chromium, and a tenth of each crash campaign on the real binary.
+Installs what is missing, builds the pages and the workspace once, fetches Kafka, Cassandra and an S3 server (once), and
+runs every test: rules, properties, contract suites, stories over HTTP, pages in a real Chromium, and a tenth of each
+crash campaign on the real binary.
 CI runs exactly this.
 
   FILTER      run only the tests whose names contain this
@@ -37,6 +38,7 @@ pub fn run(mut flags: Flags) -> Result<()> {
     let node = setup::prepare(Purpose::Test)?;
     web::build(&node)?;
     build_everything()?;
+    services::fetch()?;
     std::fs::create_dir_all(cargo::target().join("xtask"))?;
     std::fs::write(log_file(), "")?;
 

@@ -31,7 +31,7 @@ impl NodeJs {
 
 /// What apt must install before the wheel can be.
 pub fn missing_packages() -> Vec<&'static str> {
-    if system_node().is_some() || wheel_node().is_some() || venv_works() {
+    if system_node().is_some() || wheel_node().is_some() || probe::venv_works() {
         return Vec::new();
     }
     vec!["python3", "python3-venv"]
@@ -66,13 +66,6 @@ fn wheel_node() -> Option<NodeJs> {
     let folder = programs();
     (is_new_enough(&folder.join("node")) && folder.join("npm").exists())
         .then_some(NodeJs { folder: Some(folder) })
-}
-
-fn venv_works() -> bool {
-    Command::new("python3")
-        .args(["-c", "import venv, ensurepip"])
-        .output()
-        .is_ok_and(|output| output.status.success())
 }
 
 fn venv() -> PathBuf {

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::cargo;
+
 pub enum Probe {
     Program(&'static str),
     AnyProgram(&'static [&'static str]),
@@ -10,6 +12,10 @@ pub enum Probe {
     Library(&'static str),
     /// The shared libclang that bindgen loads.
     LibClang,
+    /// A Java of exactly this version.
+    Java17,
+    /// A Go that can build the S3 server, or Python's venv, with which one is fetched.
+    GoOrVenv,
 }
 
 impl Probe {
@@ -22,8 +28,25 @@ impl Probe {
                 .status()
                 .is_ok_and(|status| status.success()),
             Probe::LibClang => libclang_folders().iter().any(|folder| has_libclang(folder)),
+            Probe::Java17 => services_find("java17"),
+            Probe::GoOrVenv => services_find("machine_go") || venv_works(),
         }
     }
+}
+
+fn runs(command: &mut Command) -> bool {
+    command.output().is_ok_and(|output| output.status.success())
+}
+
+pub fn venv_works() -> bool {
+    runs(Command::new("python3").args(["-c", "import venv, ensurepip"]))
+}
+
+/// Asks the scripts of `infra/services`, which know best what they will use.
+fn services_find(function: &str) -> bool {
+    let places = cargo::root().join("infra/services/places.sh");
+    let line = format!("set -e; source '{}'; {function}", places.display());
+    runs(Command::new("bash").args(["-c", &line]))
 }
 
 pub fn is_on_path(name: &str) -> bool {
