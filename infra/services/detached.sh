@@ -130,13 +130,18 @@ forget() {
     echo "$1 starts anew the next time"
 }
 
-what="${1:-}"
-shift || true
-case "$what" in
-    up) [ $# -gt 0 ] || set -- kafka cassandra s3 ;;
-    down | status | forget) [ $# -gt 0 ] || set -- kafka kafka3 cassandra s3 minio ;;
-    *) fail "say what to do: up, down, status or forget" ;;
-esac
-for name in "$@"; do
-    "$what" "$name"
-done
+main() {
+    local what="${1:-}" name
+    shift || true
+    case "$what" in
+        up) [ $# -gt 0 ] || set -- kafka cassandra s3 ;;
+        down | status | forget) [ $# -gt 0 ] || set -- kafka kafka3 cassandra s3 minio ;;
+        *) fail "say what to do: up, down, status or forget" ;;
+    esac
+    for name in "$@"; do
+        "$what" "$name"
+    done
+    exit
+}
+
+main "$@"

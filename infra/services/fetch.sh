@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# fetch.sh NAME...: fetches servers (kafka, cassandra, s3, minio) from package registries into target/services, once.
+# fetch.sh NAME...: fetches servers (kafka, cassandra, s3, minio), or a client that checks the stand-in for one
+# (kurrentdbclient), from package registries into target/services, once.
 # Any number may ask at the same time; a fetch that ended half-way leaves nothing that looks whole.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/places.sh"
@@ -21,6 +22,10 @@ fetch() {
         # The lock must not live on in what is started here.
         "fetch_$name" "$partial" 9>&-
         mv "$partial" "$folder"
+        case "$name" in
+            kafka) archive_classes "$name" 'Kafka Server started' 1 18892:18893 9>&- ;;
+            cassandra) archive_classes "$name" 'Startup complete' 18894 18895 9>&- ;;
+        esac
     fi
     exec 9>&-
 }
@@ -58,6 +63,16 @@ fetch_minio() {
     go_install "$1" "github.com/minio/minio@$MINIO_VERSION"
 }
 
+# Into a folder that any Python of the machine can be told of: an environment could not be moved to its final name.
+fetch_kurrentdbclient() {
+    local folder=$1
+    python3 -m venv "$folder/pip" || fail "found no python3-venv to fetch kurrentdbclient with; install it"
+    "$folder/pip/bin/python" -m pip install --quiet --disable-pip-version-check --target "$folder/packages" \
+        "kurrentdbclient==$KURRENTDBCLIENT_VERSION" >&2 ||
+        fail "pip could not fetch kurrentdbclient; let it reach its index and try again"
+    rm -r "$folder/pip"
+}
+
 # The jars that NAME/pom.xml asks for.
 jars() {
     local name=$1 folder=$2 java
@@ -77,6 +92,27 @@ go_install() {
     go="$(new_enough_go)"
     quietly "Go could not build $module; let it reach its module proxy and try again" \
         timeout 1500 env CGO_ENABLED=0 GOBIN="$folder" "$go" install -trimpath "$module"
+}
+
+# Starts and ends a server that runs on Java once, so that later starts find its classes parsed. Should that not work, or
+# be interrupted, later starts only take longer.
+archive_classes() {
+    local name=$1 ready=$2 folder data process
+    shift 2
+    folder="$(folder_of "$name")"
+    data="$(mktemp -d)"
+    SPOOL_TIED="" SPOOL_ARCHIVE_CLASSES="$folder/classes.partial" timeout --kill-after=60 180 \
+        "$SERVICES/$name/start.sh" "$data/1" "$@" >"$data/output.txt" 2>&1 </dev/null &
+    process=$!
+    while kill -0 "$process" 2>/dev/null && ! grep -qs "$ready" "$data/output.txt"; do
+        sleep 0.1
+    done
+    kill -TERM "$process" 2>/dev/null || true
+    wait "$process" || true
+    if [ -e "$folder/classes.partial" ]; then
+        mv "$folder/classes.partial" "$folder/classes.jsa"
+    fi
+    rm -rf "$data"
 }
 
 # Runs a command, and shows the end of what it said only when it failed.
@@ -112,9 +148,16 @@ new_enough_go() {
     echo "$venv"/lib/python3*/site-packages/go/bin/go
 }
 
-if [ $# -eq 0 ]; then
-    fail "say what to fetch: kafka, cassandra, s3, minio"
-fi
-for name in "$@"; do
-    fetch "$name"
-done
+main() {
+    local name
+    if [ $# -eq 0 ]; then
+        fail "say what to fetch: kafka, cassandra, s3, minio"
+    fi
+    for name in "$@"; do
+        fetch "$name"
+    done
+    # The shell reads scripts as it goes: who changes this one while it runs must not change what it does.
+    exit
+}
+
+main "$@"

@@ -15,7 +15,7 @@ sed -e "s|@DATA@|$data|" -e "s|@CQL_PORT@|$cql_port|" -e "s|@STORAGE_PORT@|$stor
 java="$(java17)"
 end_with_starter "$data"
 exec "$java" -Xms256m -Xmx384m -XX:MaxDirectMemorySize=192m -Xss512k -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
-    "@$here/jvm17.options" \
+    "$(shared_classes "$folder")"     "@$here/jvm17.options" \
     "-Dcassandra.config=file://$data/cassandra.yaml" "-Dlogback.configurationFile=file://$here/logback.xml" \
     "-Dcassandra.storagedir=$data" "-Dcassandra.logdir=$data" -Dcassandra-foreground=yes \
     -Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.ring_delay_ms=0 -Dcassandra.skip_schema_check=true \

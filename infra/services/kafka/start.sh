@@ -63,6 +63,6 @@ END
 
 java="$(java17)"
 end_with_starter "$data"
-exec "$java" -Xms96m "-Xmx$heap" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -Djava.awt.headless=true \
-    -Dorg.slf4j.simpleLogger.defaultLogLevel=info -Dorg.slf4j.simpleLogger.logFile=System.out \
+exec "$java" -Xms96m "-Xmx$heap" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "$(shared_classes "$folder")" \
+    -Djava.awt.headless=true -Dorg.slf4j.simpleLogger.defaultLogLevel=info -Dorg.slf4j.simpleLogger.logFile=System.out \
     -cp "$folder/libs/*" kafka.Kafka "$data/server.properties"

@@ -140,7 +140,7 @@ impl Kafka {
         self.running(broker)?.pause()
     }
 
-    /// SIGCONT.
+    /// SIGCONT. Returns at once; what it has missed, it catches up with.
     pub fn resume(&mut self, broker: u32) -> Result<(), Failed> {
         self.running(broker)?.resume()
     }

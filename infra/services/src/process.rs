@@ -13,6 +13,7 @@ use crate::{Failed, places, waiting};
 
 /// Generous, because a JVM on a busy machine with two cores is slow. Whoever waits this long is told why.
 const READY_WITHIN: Duration = Duration::from_secs(180);
+const PAUSED_WITHIN: Duration = Duration::from_secs(10);
 const TAIL_LINES: usize = 25;
 
 pub struct Process {
@@ -67,9 +68,13 @@ impl Process {
         self.paused
     }
 
+    /// Returns when no thread of the server runs any more. The signal alone promises that for some time later only.
     pub fn pause(&mut self) -> Result<(), Failed> {
         self.signal(Signal::STOP)?;
         self.paused = true;
+        if !waiting::until(PAUSED_WITHIN, || all_threads_stand_still(self.child.id())) {
+            return Err(Failed::because(format!("{} did not pause", self.what)));
+        }
         Ok(())
     }
 
@@ -120,6 +125,17 @@ pub fn wait_until(processes: &mut [&mut Process], mut serve: impl FnMut() -> boo
         format!("{what} did not serve within {seconds} s; the last it said:\n{tail}")
     });
     Err(Failed::because(late.collect::<Vec<_>>().join("\n\n")))
+}
+
+fn all_threads_stand_still(process: u32) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{process}/task")) else {
+        return false;
+    };
+    threads.flatten().all(|thread| {
+        // A thread that has just ended has no status, and does not run either.
+        std::fs::read_to_string(thread.path().join("status"))
+            .map_or(true, |status| status.contains("\nState:\tT"))
+    })
 }
 
 /// SIGKILL, also when paused.
