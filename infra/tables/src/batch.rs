@@ -3,9 +3,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 
-use crate::Position;
+use crate::error::check_name;
+use crate::{Position, TablesError};
 
-/// Writes to be made in one transaction by `ViewTables::commit`.
+/// Writes to be made together by `ViewTables::commit`.
 ///
 /// All rows that one commit of the log changes must go into the same batch: once its checkpoint is past that commit,
 /// further writes for it are taken for a repetition and ignored.
@@ -27,6 +28,18 @@ pub(crate) struct Write {
     pub value: Option<Bytes>,
     pub at: Position,
 }
+
+/// A write with its parts, in the order of the rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sorted<'a> {
+    pub table: &'a str,
+    pub pk: &'a str,
+    pub sk: &'a str,
+    pub write: &'a Write,
+}
+
+/// The writes past the checkpoints, and the checkpoints that rise.
+pub(crate) type Past<'a> = (Vec<Sorted<'a>>, Vec<(u16, u64)>);
 
 /// What a batch would do to a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +105,28 @@ impl Batch {
         self.bad_key = false;
     }
 
+    /// The writes that are past these checkpoints, sorted by table and keys, and the checkpoints that rise.
+    pub(crate) fn past<'a>(&'a self, checkpoints: &BTreeMap<u16, u64>) -> Result<Past<'a>, TablesError> {
+        if self.bad_key {
+            return Err(TablesError::BadKey);
+        }
+        let done = |partition: u16| checkpoints.get(&partition).copied().unwrap_or(0);
+        let is_new = |(_, write): &(&String, &Write)| done(write.at.partition) <= write.at.offset;
+        let mut keyed: Vec<(&String, &Write)> = self.writes.iter().filter(is_new).collect();
+        keyed.sort_unstable_by_key(|(key, _)| *key);
+        let split = |(key, write): (&'a String, &'a Write)| {
+            let (table, pk, sk) = parts(key);
+            Sorted { table, pk, sk, write }
+        };
+        let sorted: Vec<Sorted<'_>> = keyed.into_iter().map(split).collect();
+        for group in sorted.chunk_by(|a, b| a.table == b.table) {
+            check_name(group[0].table)?;
+        }
+        let rising = self.next.iter().map(|(partition, next)| (*partition, *next));
+        let rising = rising.filter(|(partition, next)| done(*partition) < *next);
+        Ok((sorted, rising.collect()))
+    }
+
     fn write(&mut self, table: &str, pk: &str, sk: &str, write: Write) {
         self.bad_key |= [table, pk, sk].iter().any(|part| part.as_bytes().contains(&0));
         self.advance(write.at.partition, write.at.offset + 1);
@@ -113,7 +148,7 @@ impl Batch {
 }
 
 /// Table, partition key and sort key of a joined key.
-pub(crate) fn parts(key: &str) -> (&str, &str, &str) {
+fn parts(key: &str) -> (&str, &str, &str) {
     let (table, rest) = key.split_once('\0').expect("joined by point_at");
     let (pk, sk) = rest.split_once('\0').expect("joined by point_at");
     (table, pk, sk)

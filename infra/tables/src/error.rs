@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
-/// `Full` may be tried again later; after `Corrupt` the version is to be dropped and rebuilt; the names and keys are
-/// the caller's mistakes; the rest is the operator's trouble.
+/// `Full` and `Unavailable` may be tried again later; after `Corrupt` the version is to be dropped and rebuilt; the names
+/// and keys are the caller's mistakes; the rest is the operator's trouble.
 #[derive(Debug, thiserror::Error)]
 pub enum TablesError {
     #[error("no room for the rows; nothing of the batch was kept")]
@@ -14,6 +14,15 @@ pub enum TablesError {
     /// Somebody read without end, so the write-ahead log could not be emptied; nothing is lost by it.
     #[error("the write-ahead log of {} is being read", .0.display())]
     Busy(PathBuf),
+    /// The server is away, too few replicas answer, or it took too long. What was being written may be there or not.
+    #[error("the CQL server does not answer ({doing}): {reason}")]
+    Unavailable { doing: &'static str, reason: String },
+    /// In one line, what whoever runs this has to put right: settings, credentials, rights, or the program's age.
+    #[error("{0}")]
+    Setup(String),
+    /// Something the server said that it should never say to this program.
+    #[error("{doing} in the CQL server: {reason}")]
+    Server { doing: &'static str, reason: String },
     #[error("this version of the view was dropped")]
     Dropped,
     #[error("{0:?} is no name of a view or a table: [a-z][a-z0-9_]* is, up to 64 characters")]

@@ -1,29 +1,30 @@
-//! Rows addressed by table, partition key and sort key, with checkpoints in the same write.
+//! Rows addressed by table, partition key and sort key, with the checkpoint saying which commits they contain.
 //!
-//! Tables are a function of the log: whatever is lost here is rebuilt, so the embedded backend (SQLite, one file for
-//! each version of a view) trades the durability of the last moments for speed, and never its consistency. Rows and
-//! the checkpoint saying which commits they contain are written in one transaction: after a crash both are as of the
-//! same moment, and the fold goes on from there.
+//! Tables are a function of the log: whatever is lost here is rebuilt. Two backends stand behind the same handles:
 //!
-//! Everything here blocks; call it from a thread that may.
+//! - **Embedded** (SQLite, one file for each version of a view) trades the durability of the last moments for speed, and
+//!   never its consistency: rows and checkpoint are written in one transaction, so after a crash both are as of
+//!   the same moment, and the fold goes on from there.
+//! - **CQL** (ScyllaDB, Apache Cassandra) serves many machines. Rows are written first and their checkpoint after they
+//!   were acknowledged, so after a crash rows can be ahead of it, and a reader can see some rows of a commit before the others.
+//!   A row's position in the log is its write timestamp: whatever is written again or late changes nothing.
+//!
+//! Everything here blocks; call it from a thread that may. (A worker thread of a multi-threaded tokio runtime may: the CQL
+//! backend tells the runtime before it waits.)
 mod batch;
+mod content;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+mod cql;
+mod embedded;
 mod error;
-mod file;
-mod readers;
 mod rows;
 mod tables;
 mod view;
-mod writer;
 
 pub use batch::{Batch, Pending};
+pub use cql::{Consistency, CqlSettings, Credentials, Replication};
 pub use error::TablesError;
-pub use file::Opened;
-pub use rows::{Order, Position, Row};
+pub use rows::{Committed, Opened, Order, Position, Row};
 pub use tables::Tables;
 pub use view::ViewTables;
-pub use writer::Committed;
-
-#[cfg(test)]
-mod tests;

@@ -4,32 +4,17 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use crate::batch::{self, Batch, Write};
-use crate::error::{check_name, store};
-use crate::{TablesError, file};
+use crate::batch::{Batch, Sorted};
+use crate::error::store;
+use crate::{Committed, TablesError};
 
-/// What a commit did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Committed {
-    /// Rows put or deleted.
-    pub written: usize,
-    /// Rows left alone: they are at this position or past it already.
-    pub skipped: usize,
-}
+use super::file;
 
-pub(crate) struct Writer {
+pub(super) struct Writer {
     path: PathBuf,
     connection: Connection,
     pub tables: BTreeSet<String>,
     pub checkpoints: BTreeMap<u16, u64>,
-}
-
-/// A write with its parts, in the order of the rows.
-struct Sorted<'a> {
-    table: &'a str,
-    pk: &'a str,
-    sk: &'a str,
-    write: &'a Write,
 }
 
 impl Writer {
@@ -46,13 +31,8 @@ impl Writer {
 
     /// Nothing of the batch is kept unless all of it is.
     pub fn commit(&mut self, batch: &Batch) -> Result<Committed, TablesError> {
-        let (sorted, repeated) = self.new_writes(batch)?;
-        let next: Vec<(u16, u64)> = batch
-            .next
-            .iter()
-            .map(|(partition, next)| (*partition, *next))
-            .filter(|(partition, next)| self.next(*partition) < *next)
-            .collect();
+        let (sorted, next) = batch.past(&self.checkpoints)?;
+        let repeated = batch.len() - sorted.len();
         if sorted.is_empty() && next.is_empty() {
             return Ok(Committed {
                 written: 0,
@@ -81,30 +61,6 @@ impl Writer {
         self.tables.extend(created);
         self.checkpoints.extend(next);
         Ok(done)
-    }
-
-    /// The writes past the checkpoints, sorted as the rows lie, and how many are not past them.
-    fn new_writes<'a>(&self, batch: &'a Batch) -> Result<(Vec<Sorted<'a>>, usize), TablesError> {
-        if batch.bad_key {
-            return Err(TablesError::BadKey);
-        }
-        let is_new = |(_, write): &(&String, &Write)| self.next(write.at.partition) <= write.at.offset;
-        let mut keyed: Vec<(&String, &Write)> = batch.writes.iter().filter(is_new).collect();
-        keyed.sort_unstable_by_key(|(key, _)| *key);
-        let split = |(key, write): (&'a String, &'a Write)| {
-            let (table, pk, sk) = batch::parts(key);
-            Sorted { table, pk, sk, write }
-        };
-        let sorted: Vec<Sorted<'_>> = keyed.into_iter().map(split).collect();
-        for group in sorted.chunk_by(|a, b| a.table == b.table) {
-            check_name(group[0].table)?;
-        }
-        let repeated = batch.writes.len() - sorted.len();
-        Ok((sorted, repeated))
-    }
-
-    fn next(&self, partition: u16) -> u64 {
-        self.checkpoints.get(&partition).copied().unwrap_or(0)
     }
 
     /// Stops syncing. A power cut from now on can spoil the file, so a mark says not to trust it.

@@ -10,7 +10,7 @@ use crate::error::store;
 /// Reads are short and computed by cores, so more than a few at once only cost memory.
 const MOST: usize = 8;
 
-pub(crate) struct Readers {
+pub(super) struct Readers {
     path: PathBuf,
     state: Mutex<State>,
     returned: Condvar,

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use crate::TablesError;
 use crate::error::{io, store};
+use crate::{Opened, TablesError};
 
 /// "SPOL": tells our files from any other SQLite file.
 const APPLICATION_ID: i64 = 0x5350_4f4c;
@@ -17,20 +17,8 @@ const FORMAT: i64 = 1;
 /// Up to this size a file is checked through when opened (some 100 ms); larger ones by `ViewTables::integrity`.
 const CHECKED_AT_OPEN_BYTES: u64 = 64 << 20;
 
-/// What was found when a version of a view was opened. Unless `Existing`, it is empty and must be rebuilt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Opened {
-    Existing,
-    Created,
-    /// What was there could not be used. It lies at `moved_to` for the curious, unless it was only half a rebuild.
-    Replaced {
-        reason: String,
-        moved_to: Option<PathBuf>,
-    },
-}
-
 /// Opens or creates the file, and returns the connection that writes.
-pub(crate) fn open(path: &Path) -> Result<(Connection, Opened), TablesError> {
+pub(super) fn open(path: &Path) -> Result<(Connection, Opened), TablesError> {
     if mark(path).exists() {
         remove(path)?;
         let reason = "a rebuild was cut short".to_owned();
@@ -135,7 +123,7 @@ fn lay_out(writer: &Connection, path: &Path) -> Result<(), TablesError> {
 }
 
 /// What `quick_check` or `integrity_check` complains about; nothing when all is well.
-pub(crate) fn problems(
+pub(super) fn problems(
     connection: &Connection,
     path: &Path,
     check: &str,
@@ -157,11 +145,11 @@ fn pragma(connection: &Connection, path: &Path, name: &str) -> Result<i64, Table
 }
 
 /// Exists while the file is written without any syncs; found at the next start, the file cannot be trusted.
-pub(crate) fn mark(path: &Path) -> PathBuf {
+pub(super) fn mark(path: &Path) -> PathBuf {
     path.with_extension("rebuilding")
 }
 
-pub(crate) fn set_mark(path: &Path) -> Result<(), TablesError> {
+pub(super) fn set_mark(path: &Path) -> Result<(), TablesError> {
     let mark = mark(path);
     File::create(&mark)
         .and_then(|file| file.sync_all())
@@ -170,7 +158,7 @@ pub(crate) fn set_mark(path: &Path) -> Result<(), TablesError> {
 }
 
 /// Makes everything in the file durable, then says so by removing the mark.
-pub(crate) fn clear_mark(path: &Path) -> Result<(), TablesError> {
+pub(super) fn clear_mark(path: &Path) -> Result<(), TablesError> {
     // A sync covers all writes to the file, whichever connection made them.
     File::open(path)
         .and_then(|file| file.sync_all())
@@ -181,7 +169,7 @@ pub(crate) fn clear_mark(path: &Path) -> Result<(), TablesError> {
 
 /// Removes the version's files. The database goes first: without it the others are ignored, while a database without
 /// its write-ahead log could pass for a whole one.
-pub(crate) fn remove(path: &Path) -> Result<(), TablesError> {
+pub(super) fn remove(path: &Path) -> Result<(), TablesError> {
     remove_quietly(path)?;
     for companion in companions(path) {
         remove_quietly(&companion)?;
@@ -214,14 +202,14 @@ fn companions(path: &Path) -> [PathBuf; 2] {
     })
 }
 
-pub(crate) fn remove_quietly(path: &Path) -> Result<(), TablesError> {
+pub(super) fn remove_quietly(path: &Path) -> Result<(), TablesError> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(io("removing", path)(error)),
         _ => Ok(()),
     }
 }
 
-pub(crate) fn sync_dir(path: &Path) -> Result<(), TablesError> {
+pub(super) fn sync_dir(path: &Path) -> Result<(), TablesError> {
     let dir = path.parent().expect("a version lies in the folder of its view");
     File::open(dir)
         .and_then(|dir| dir.sync_all())

@@ -256,7 +256,7 @@ fn rows_and_checkpoint_agree_after_every_kill() {
         let mut child = Command::new(std::env::current_exe().expect("this test runs from a file"))
             .args([
                 "--exact",
-                "tests::child_that_writes_until_it_is_killed",
+                "embedded::tests::child_that_writes_until_it_is_killed",
                 "--nocapture",
             ])
             .env(CHILD, dir.path())
