@@ -11,6 +11,7 @@ mod error;
 mod facts;
 pub mod jobs;
 pub mod playlists;
+pub mod publisher;
 mod reading;
 mod rows;
 mod runtime;
@@ -23,6 +24,7 @@ pub use catalogue::Catalogue;
 pub use error::{QueryError, RebuildError, StartError, VerifyError, WaitError};
 pub use facts::{Fact, Facts};
 pub use jobs::{Job, Jobs};
+pub use publisher::Publisher;
 pub use rows::Rows;
 pub use runtime::{
     Changes, Phase, Progress, Projections, Rebuild, Serving, Switcher, Verified, ViewStatus, fold_in_memory,
