@@ -68,7 +68,7 @@ const NEEDS: &[Need] = &[
     need("e2fsprogs", Probe::Program("mkfs.ext4"), Purpose::Test),
     need("openjdk-17-jre-headless", Probe::Java17, Purpose::Services),
     need("maven", Probe::Program("mvn"), Purpose::Services),
-    need("python3-venv", Probe::GoOrVenv, Purpose::Services),
+    need("python3-venv", Probe::PythonVenv, Purpose::Services),
 ];
 
 impl Purpose {

@@ -14,8 +14,8 @@ pub enum Probe {
     LibClang,
     /// A Java of exactly this version.
     Java17,
-    /// A Go that can build the S3 server, or Python's venv, with which one is fetched.
-    GoOrVenv,
+    /// Python's venv, with which infra/services fetches a newer Go and clients in Python.
+    PythonVenv,
 }
 
 impl Probe {
@@ -29,7 +29,7 @@ impl Probe {
                 .is_ok_and(|status| status.success()),
             Probe::LibClang => libclang_folders().iter().any(|folder| has_libclang(folder)),
             Probe::Java17 => services_find("java17"),
-            Probe::GoOrVenv => services_find("machine_go") || venv_works(),
+            Probe::PythonVenv => venv_works(),
         }
     }
 }
