@@ -8,11 +8,16 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("spool-domain", &[]),
     ("spool-schemas", &["spool-domain"]),
     ("spool-kafka", &["spool-services"]),
-    ("spool-log", &["spool-kafka", "spool-services"]),
+    (
+        "spool-log",
+        // Itself for its tests, which turn on its features.
+        &["spool-kafka", "spool-services", "spool-eventstore-double", "spool-log"],
+    ),
     ("spool-tables", &["spool-services"]),
     ("spool-blobs", &["spool-services"]),
     ("spool-platform", &["spool-kafka", "spool-services"]),
     ("spool-services", &[]),
+    ("spool-eventstore-double", &[]),
     ("spool-media-protocol", &[]),
     ("spool-media", &["spool-media-protocol"]),
     ("spool-commands", LOWER),
