@@ -3,7 +3,7 @@
 use crate::ViewError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use spool_tables::{Batch, Position, ViewTables};
+use spool_tables::{Batch, Position, TablesError, ViewTables};
 use std::any::Any;
 use std::collections::HashMap;
 
@@ -65,7 +65,8 @@ impl Rows {
         }
     }
 
-    /// The row as it is before this change.
+    /// The row as it is before this change. One that knows the commit being folded already was written by another
+    /// writer of the same version: that is `TablesError::Overtaken`, and the feeder goes on from where that one is.
     pub fn get<T>(&mut self, table: &str, pk: &str, sk: &str) -> Result<Option<&T>, ViewError>
     where
         T: Serialize + DeserializeOwned + Send + 'static,
@@ -84,7 +85,8 @@ impl Rows {
         Ok(slot::<T>(self.loaded()))
     }
 
-    /// Writes or deletes the row whatever it was before.
+    /// Writes or deletes the row whatever it was before, also when another writer is ahead: the tables leave a row alone
+    /// that is past the write.
     pub fn set<T>(&mut self, table: &str, pk: &str, sk: &str, row: Option<T>)
     where
         T: Serialize + DeserializeOwned + Send + 'static,
@@ -156,6 +158,10 @@ impl Rows {
             None => None,
         };
         let (row, bytes) = match stored {
+            // Folded once more it would count twice, and what follows from it would be taken for unchanged.
+            Some(stored) if self.is_ahead(stored.position) => {
+                return Err(TablesError::Overtaken(stored.position).into());
+            }
             Some(stored) => {
                 let row: T = serde_json::from_slice(&stored.value)
                     .map_err(|error| ViewError::poison(format!("row {table} {pk} {sk}: {error}")))?;
@@ -165,6 +171,12 @@ impl Rows {
         };
         self.insert(row, bytes);
         Ok(())
+    }
+
+    /// Whether a row that is stored so knows the commit being folded already. (Those of other partitions are none of its
+    /// business.)
+    const fn is_ahead(&self, stored: Position) -> bool {
+        stored.partition == self.at.partition && stored.offset >= self.at.offset
     }
 
     fn insert<T: Serialize + Send + 'static>(&mut self, row: Option<T>, bytes: usize) {
@@ -217,4 +229,58 @@ fn parts(key: &str) -> (&str, &str, &str) {
     let mut parts = key.splitn(3, '\0');
     let mut next = || parts.next().expect("joined by point_at");
     (next(), next(), next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(partition: u16, offset: u64) -> Position {
+        Position { partition, offset }
+    }
+
+    /// The row `a`, written by another writer at offset 5 of partition 0.
+    fn overtaken() -> (tempfile::TempDir, Rows) {
+        let dir = tempfile::tempdir().expect("the temporary folder can be written");
+        let tables = spool_tables::Tables::open(dir.path()).and_then(|tables| tables.view("v", 1));
+        let tables = tables.expect("the view opens");
+        let mut batch = Batch::new();
+        batch.put("t", "a", "", "5", at(0, 5));
+        tables.commit(&batch).expect("the batch is kept");
+        (dir, Rows::new(Some(tables), 1 << 20))
+    }
+
+    fn check(position: Position, expected: Option<u64>) {
+        let (_dir, mut rows) = overtaken();
+        rows.begin(position);
+        let edited = rows.edit::<u64>("t", "a", "").map(|row| *row);
+        match (edited, expected) {
+            (Ok(found), Some(expected)) => assert_eq!(found, Some(expected)),
+            (Err(ViewError::Tables(TablesError::Overtaken(by))), None) => {
+                assert_eq!((by, rows.changed_count()), (at(0, 5), 0));
+            }
+            (found, _) => panic!("{position:?}: {found:?}"),
+        }
+    }
+
+    #[test]
+    fn a_row_that_knows_the_commit_already_is_not_folded_again() {
+        check(at(0, 4), None);
+        check(at(0, 5), None);
+        check(at(0, 6), Some(5));
+        check(at(1, 0), Some(5));
+    }
+
+    #[test]
+    fn a_row_that_is_only_set_needs_no_look_at_what_it_was() {
+        let (_dir, mut rows) = overtaken();
+        rows.begin(at(0, 3));
+        rows.set("t", "a", "", Some(3u64));
+        // What follows is folded on the value that the commit gave it, as everywhere.
+        rows.begin(at(0, 4));
+        assert_eq!(
+            rows.get::<u64>("t", "a", "").expect("it is in the cache"),
+            Some(&3)
+        );
+    }
 }

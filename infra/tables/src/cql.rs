@@ -5,6 +5,7 @@
 mod blocking;
 mod commit;
 mod error;
+mod journal;
 mod keyspace;
 mod names;
 mod register;
@@ -16,6 +17,7 @@ mod tests;
 mod timestamps;
 mod version;
 mod view;
+mod writes;
 
 pub(crate) use keyspace::Keyspace;
 pub use settings::{Consistency, CqlSettings, Credentials, Replication};

@@ -3,6 +3,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use crate::Position;
+
 /// `Full` and `Unavailable` may be tried again later; after `Corrupt` the version is to be dropped and rebuilt; the names
 /// and keys are the caller's mistakes; the rest is the operator's trouble.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +25,9 @@ pub enum TablesError {
     /// Something the server said that it should never say to this program.
     #[error("{doing} in the CQL server: {reason}")]
     Server { doing: &'static str, reason: String },
+    /// Take over again before going on: see `ViewTables::take_over`.
+    #[error("another writer of these rows has been at partition {} offset {} already", .0.partition, .0.offset)]
+    Overtaken(Position),
     #[error("this version of the view was dropped")]
     Dropped,
     #[error("{0:?} is no name of a view or a table: [a-z][a-z0-9_]* is, up to 64 characters")]

@@ -5,9 +5,10 @@
 //! - **Embedded** (SQLite, one file for each version of a view) trades the durability of the last moments for speed, and
 //!   never its consistency: rows and checkpoint are written in one transaction, so after a crash both are as of
 //!   the same moment, and the fold goes on from there.
-//! - **CQL** (ScyllaDB, Apache Cassandra) serves many machines. Rows are written first and their checkpoint after they
-//!   were acknowledged, so after a crash rows can be ahead of it, and a reader can see some rows of a commit before the others.
-//!   A row's position in the log is its write timestamp: whatever is written again or late changes nothing.
+//! - **CQL** (ScyllaDB, Apache Cassandra) serves many machines. A commit is written down, then its rows, then its checkpoint.
+//!   A reader can see some rows of it before the others, and all of them once the checkpoint is there; one that was cut short is
+//!   finished by the next writer. A row's position in the log is its write timestamp: whatever is written again or late
+//!   changes nothing.
 //!
 //! Everything here blocks; call it from a thread that may. (A worker thread of a multi-threaded tokio runtime may: the CQL
 //! backend tells the runtime before it waits.)

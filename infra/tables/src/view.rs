@@ -105,9 +105,19 @@ impl ViewTables {
         }
     }
 
+    /// To be called by whoever is going to write, before reading what to go on from: finishes the commits that the writer
+    /// before was killed in the middle of, and learns how far it came. Embedded, there is nothing to finish.
+    pub fn take_over(&self) -> Result<(), TablesError> {
+        match &self.0 {
+            Backend::Embedded(_) => Ok(()),
+            Backend::Cql(view) => view.take_over(),
+        }
+    }
+
     /// Writes rows and checkpoints. A write below the checkpoint of its partition, or at or below the position its row
-    /// is at, changes nothing. Embedded, this is one transaction, all or nothing. In CQL the checkpoints come after
-    /// the rows: an error may leave some of the rows written, and the same batch is to be committed again.
+    /// is at, changes nothing. Embedded, this is one transaction, all or nothing. In CQL the batch is written down
+    /// first, then the rows, then the checkpoints: an error may leave it halfway, and the next call of this handle, or
+    /// [`ViewTables::take_over`] by another one, finishes it.
     pub fn commit(&self, batch: &Batch) -> Result<Committed, TablesError> {
         on!(self, view => view.commit(batch))
     }

@@ -63,6 +63,8 @@ impl Feeder {
         partitions: u16,
         on_poison: OnPoison,
     ) -> Result<Self, TablesError> {
+        // What a writer before this one left half written is finished first: a fold relies on whole commits.
+        version.tables.take_over()?;
         let rows = Rows::new(Some(version.tables.clone()), CACHE_BYTES);
         let mut feeder = Self {
             view,
@@ -146,6 +148,13 @@ impl Feeder {
                 Err(FeedError::Again { trouble: None })
             }
             Err(ViewError::Tables(trouble)) => {
+                // Another writer is ahead: the fold goes on from where that one is. Should this fail, the same row
+                // says so again.
+                if matches!(trouble, TablesError::Overtaken(_))
+                    && let Err(error) = self.version.tables.take_over()
+                {
+                    tracing::warn!(view = self.view.name(), %error, "taking over from another writer");
+                }
                 self.back_to_checkpoint();
                 Err(FeedError::Again {
                     trouble: Some(trouble),

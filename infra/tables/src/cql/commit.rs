@@ -1,22 +1,24 @@
-//! Writes a batch: all rows, many at once, then the checkpoints.
+//! Writes a batch: the journal, then all rows, many at once, then the checkpoints.
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use futures_util::stream::{FuturesUnordered, TryStreamExt};
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch as Statements, BatchStatement, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 
-use super::error::{execution, is_missing_table};
-use super::names::{TableName, stored_key};
+use super::error::{execution, is_missing_table, unavailable};
+use super::names::TableName;
 use super::schema::{self, CHECKPOINTS};
 use super::server::Server;
 use super::timestamps;
 use super::version::Version;
+use super::writes::{Write, Writes};
 use crate::TablesError;
-use crate::batch::Sorted;
 
-/// Statements on their way at once. More does not make a single node faster; a view that serves leaves room for its readers.
+/// Requests on their way at once. More does not make a single node faster; a view that serves leaves room for its readers.
 const IN_FLIGHT: usize = 128;
 const IN_FLIGHT_BULK: usize = 256;
 /// Rows of one partition go together, up to these. The servers warn of larger ones, and slow neighbours down.
@@ -24,186 +26,150 @@ const TOGETHER_ROWS: usize = 64;
 const TOGETHER_BYTES: usize = 32 << 10;
 const WRITING: &str = "writing rows";
 
-/// What one commit is to write, apart from the batch it was taken from.
-pub(super) struct Writes {
-    /// Sorted by table and keys, so that the rows of one partition follow each other.
-    pub rows: Vec<Write>,
-    pub checkpoints: Vec<(u16, u64)>,
-}
-
-pub(super) struct Write {
-    table: usize,
-    pk: String,
-    sk: String,
-    value: Option<Bytes>,
-    partition: i32,
-    offset: u64,
-}
-
-/// Rows of one partition that go to the server in one request.
-enum Request {
-    Put(usize, Vec<Put>),
-    Delete(usize, Vec<Delete>),
-}
-
-type Put = (String, String, Bytes, i32, i64, i64);
-type Delete = (i64, String, String);
+/// As the statements take them.
+type Put<'a> = (&'a str, &'a str, &'a Bytes, i32, i64, i64);
+type Delete<'a> = (i64, &'a str, &'a str);
 
 struct Prepared {
     put: PreparedStatement,
     delete: PreparedStatement,
 }
 
-impl Writes {
-    /// Also the tables they go to, which the rows name by number.
-    pub fn new(sorted: &[Sorted<'_>], checkpoints: Vec<(u16, u64)>) -> (Self, Vec<String>) {
-        let mut tables: Vec<String> = Vec::new();
-        let mut rows = Vec::with_capacity(sorted.len());
-        for Sorted { table, pk, sk, write } in sorted {
-            if tables.last().is_none_or(|last| last != table) {
-                tables.push((*table).to_owned());
-            }
-            rows.push(Write {
-                table: tables.len() - 1,
-                pk: stored_key(pk).to_owned(),
-                sk: (*sk).to_owned(),
-                value: write.value.clone(),
-                partition: i32::from(write.at.partition),
-                offset: write.at.offset,
-            });
-        }
-        (Self { rows, checkpoints }, tables)
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.checkpoints.is_empty()
-    }
-
-    /// Puts and deletions of a partition apart: all statements of one request are the same one. No row is in the batch
-    /// twice, so their order does not matter.
-    fn requests(self) -> (Vec<Request>, Vec<(u16, u64)>) {
-        let mut requests = Vec::new();
-        let mut puts = Together::default();
-        let mut deletes = Together::default();
-        for Write {
-            table,
-            pk,
-            sk,
-            value,
-            partition,
-            offset,
-        } in self.rows
-        {
-            match value {
-                Some(value) => {
-                    let bytes = value.len();
-                    if let Some((table, full)) = puts.make_room(table, &pk, bytes) {
-                        requests.push(Request::Put(table, full));
-                    }
-                    let timestamp = timestamps::put(offset);
-                    puts.rows
-                        .push((pk, sk, value, partition, offset.cast_signed(), timestamp));
-                }
-                None => {
-                    if let Some((table, full)) = deletes.make_room(table, &pk, 0) {
-                        requests.push(Request::Delete(table, full));
-                    }
-                    deletes.rows.push((timestamps::delete(offset), pk, sk));
-                }
-            }
-        }
-        requests.extend(puts.rest().map(|(table, rows)| Request::Put(table, rows)));
-        requests.extend(deletes.rest().map(|(table, rows)| Request::Delete(table, rows)));
-        (requests, self.checkpoints)
-    }
-}
-
-/// Rows of one partition that are being put together.
-struct Together<T> {
-    table: usize,
-    pk: String,
-    bytes: usize,
-    rows: Vec<T>,
-}
-
-impl<T> Default for Together<T> {
-    fn default() -> Self {
-        let (pk, rows) = (String::new(), Vec::new());
-        Self {
-            table: 0,
-            pk,
-            bytes: 0,
-            rows,
-        }
-    }
-}
-
-impl<T> Together<T> {
-    /// What has to go before the next row can be taken, if anything.
-    fn make_room(&mut self, table: usize, pk: &str, bytes: usize) -> Option<(usize, Vec<T>)> {
-        let same = self.table == table && self.pk == pk;
-        let fits = self.rows.len() < TOGETHER_ROWS && self.bytes + bytes <= TOGETHER_BYTES;
-        if same && fits {
-            self.bytes += bytes;
-            return None;
-        }
-        let full = (self.table, std::mem::take(&mut self.rows));
-        self.table = table;
-        if !same {
-            pk.clone_into(&mut self.pk);
-        }
-        self.bytes = bytes;
-        (!full.1.is_empty()).then_some(full)
-    }
-
-    fn rest(self) -> Option<(usize, Vec<T>)> {
-        (!self.rows.is_empty()).then_some((self.table, self.rows))
-    }
-}
-
 impl Version {
-    pub async fn commit(&self, writes: Writes, tables: Vec<String>) -> Result<(), TablesError> {
-        let mut prepared = Vec::with_capacity(tables.len());
-        for table in &tables {
+    /// After an error the commit has happened as far as this handle is concerned: the next call finishes it first, because
+    /// some of its rows may be there.
+    pub async fn commit(&self, writes: Writes) -> Result<(), TablesError> {
+        let written = self.write(&writes).await;
+        self.learn(writes.checkpoints.iter().copied(), []);
+        if written.is_err() {
+            self.unfinished().push(Arc::new(writes));
+        }
+        written
+    }
+
+    pub fn has_unfinished(&self) -> bool {
+        !self.unfinished().is_empty()
+    }
+
+    /// Finishes what failed before. Many may ask at once: those who waited for an attempt that failed do not make another,
+    /// so that nobody waits for more than two.
+    pub async fn finish(&self) -> Result<(), TablesError> {
+        if !self.has_unfinished() {
+            return Ok(());
+        }
+        let asked_at = Instant::now();
+        let mut failed_at = self.finishing.lock().await;
+        if failed_at.is_some_and(|failed_at| failed_at > asked_at) {
+            return Err(unavailable("finishing a commit", "it failed a moment ago"));
+        }
+        loop {
+            let Some(first) = self.unfinished().first().cloned() else {
+                return Ok(());
+            };
+            if let Err(error) = self.write(&first).await {
+                *failed_at = Some(Instant::now());
+                return Err(error);
+            }
+            self.unfinished().remove(0);
+        }
+    }
+
+    /// Finishes what other writers left unfinished, and learns how far they came.
+    pub async fn take_over(&self) -> Result<(), TablesError> {
+        self.refresh().await?;
+        for writes in self.cut_short().await? {
+            let (view, version) = (&self.generation.view, self.generation.version);
+            tracing::info!(
+                view,
+                version,
+                rows = writes.rows.len(),
+                "finishing a commit that was cut short"
+            );
+            self.write(&writes).await?;
+        }
+        self.refresh().await
+    }
+
+    /// As far as a process gets that is killed in the middle: so many rows, and so many of the checkpoints before the last.
+    #[cfg(test)]
+    pub async fn commit_partly(
+        &self,
+        writes: Writes,
+        rows: usize,
+        checkpoints: usize,
+    ) -> Result<(), TablesError> {
+        let mut prepared = Vec::new();
+        for table in &writes.tables {
             prepared.push(self.prepare(table).await?);
         }
-        let in_flight = if self.bulk.load(Ordering::Relaxed) {
-            IN_FLIGHT_BULK
-        } else {
-            IN_FLIGHT
-        };
-        let (requests, checkpoints) = writes.requests();
-        let sent = stream::iter(requests)
-            .map(|request| send(&self.server, &prepared, request))
-            .buffer_unordered(in_flight)
-            .try_for_each(|()| std::future::ready(Ok(())));
-        self.told(sent).await?;
-        // Only now: whoever sees the checkpoint sees the rows.
+        self.write_down(&writes).await?;
+        let rows = &writes.rows[..rows.min(writes.rows.len())];
+        self.write_rows(rows, &prepared).await?;
+        let slot = writes.slot();
+        let before_the_last = writes
+            .checkpoints
+            .iter()
+            .filter(|checkpoint| **checkpoint != slot);
+        for checkpoint in before_the_last.take(checkpoints) {
+            self.write_checkpoint(*checkpoint).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(&self, writes: &Writes) -> Result<(), TablesError> {
+        if !writes.rows.is_empty() {
+            let mut prepared = Vec::with_capacity(writes.tables.len());
+            for table in &writes.tables {
+                prepared.push(self.prepare(table).await?);
+            }
+            self.write_down(writes).await?;
+            self.told(self.write_rows(&writes.rows, &prepared)).await?;
+        }
+        // Only now: whoever sees a checkpoint sees the rows.
+        self.write_checkpoints(writes).await
+    }
+
+    async fn write_rows(&self, rows: &[Write], prepared: &[Prepared]) -> Result<(), TablesError> {
+        let in_flight = self.in_flight();
+        let mut sending = FuturesUnordered::new();
+        for together in rows.chunk_by(|a, b| a.table == b.table && a.pk == b.pk) {
+            for request in cut(together) {
+                if sending.len() >= in_flight {
+                    sending.try_next().await?;
+                }
+                sending.push(send(&self.server, prepared, request));
+            }
+        }
+        while sending.try_next().await?.is_some() {}
+        Ok(())
+    }
+
+    /// The slot's comes last: when it is there, the commit is done.
+    async fn write_checkpoints(&self, writes: &Writes) -> Result<(), TablesError> {
+        let slot = writes.slot();
+        let mut sending = FuturesUnordered::new();
+        for checkpoint in writes
+            .checkpoints
+            .iter()
+            .filter(|checkpoint| **checkpoint != slot)
+        {
+            sending.push(self.write_checkpoint(*checkpoint));
+        }
+        while sending.try_next().await?.is_some() {}
+        self.write_checkpoint(slot).await
+    }
+
+    async fn write_checkpoint(&self, (partition, next): (u16, u64)) -> Result<(), TablesError> {
         let insert = format!(
             "INSERT INTO {}.{CHECKPOINTS} (view_name, version, generation, log_partition, next_offset)
              VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?",
             self.server.keyspace
         );
         let (view, version, generation) = self.generation.key();
-        stream::iter(checkpoints.clone())
-            .map(|(partition, next): (u16, u64)| {
-                let next_offset = next.cast_signed();
-                let timestamp = timestamps::checkpoint(next);
-                let values = (
-                    view,
-                    version,
-                    generation,
-                    i32::from(partition),
-                    next_offset,
-                    timestamp,
-                );
-                self.server.write("writing a checkpoint", &insert, values)
-            })
-            .buffer_unordered(in_flight)
-            .try_for_each(|()| std::future::ready(Ok(())))
-            .await?;
-        self.learn(checkpoints, []);
-        Ok(())
+        let (partition, next_offset) = (i32::from(partition), next.cast_signed());
+        let timestamp = timestamps::checkpoint(next);
+        let values = (view, version, generation, partition, next_offset, timestamp);
+        self.server.write("writing a checkpoint", &insert, values).await
     }
 
     async fn prepare(&self, table: &str) -> Result<Prepared, TablesError> {
@@ -264,13 +230,65 @@ impl Version {
         self.dropped.store(true, Ordering::Release);
         TablesError::Dropped
     }
+
+    fn in_flight(&self) -> usize {
+        if self.bulk.load(Ordering::Relaxed) {
+            IN_FLIGHT_BULK
+        } else {
+            IN_FLIGHT
+        }
+    }
+
+    fn unfinished(&self) -> MutexGuard<'_, Vec<Arc<Writes>>> {
+        self.unfinished.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-async fn send(server: &Server, prepared: &[Prepared], request: Request) -> Result<(), TablesError> {
-    match request {
-        Request::Put(table, rows) => send_all(server, &prepared[table].put, rows).await,
-        Request::Delete(table, rows) => send_all(server, &prepared[table].delete, rows).await,
+/// Cuts rows of one partition into requests: puts and deletions apart, because all statements of a request are the same
+/// one. No row is in a batch twice, so their order does not matter.
+fn cut(rows: &[Write]) -> Vec<Vec<&Write>> {
+    let mut requests: Vec<Vec<&Write>> = Vec::new();
+    let (puts, deletions): (Vec<&Write>, Vec<&Write>) = rows.iter().partition(|row| row.value.is_some());
+    for kind in [puts, deletions] {
+        let mut bytes = usize::MAX;
+        for row in kind {
+            let more = row.value.as_ref().map_or(0, Bytes::len);
+            bytes = bytes.saturating_add(more);
+            match requests.last_mut() {
+                Some(last) if bytes <= TOGETHER_BYTES && last.len() < TOGETHER_ROWS => last.push(row),
+                _ => {
+                    requests.push(vec![row]);
+                    bytes = more;
+                }
+            }
+        }
     }
+    requests
+}
+
+async fn send(server: &Server, prepared: &[Prepared], rows: Vec<&Write>) -> Result<(), TablesError> {
+    let Prepared { put, delete } = &prepared[rows[0].table];
+    if rows[0].value.is_none() {
+        let mut deletions: Vec<Delete<'_>> = Vec::with_capacity(rows.len());
+        for row in &rows {
+            deletions.push((timestamps::delete(row.offset), &row.pk, &row.sk));
+        }
+        return send_all(server, delete, deletions).await;
+    }
+    let mut puts: Vec<Put<'_>> = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let value = row.value.as_ref().expect("puts and deletions are apart");
+        let (partition, offset) = (i32::from(row.partition), row.offset.cast_signed());
+        puts.push((
+            &row.pk,
+            &row.sk,
+            value,
+            partition,
+            offset,
+            timestamps::put(row.offset),
+        ));
+    }
+    send_all(server, put, puts).await
 }
 
 async fn send_all<T: SerializeRow>(

@@ -4,7 +4,7 @@
 //! own, so that nothing late or left over from before can appear in it. Two nodes that do the same at once write the same.
 use std::collections::BTreeMap;
 
-use super::schema::{self, CHECKPOINTS, TABLES, VERSIONS};
+use super::schema::{self, CHECKPOINTS, JOURNAL, TABLES, VERSIONS};
 use super::server::Server;
 use crate::TablesError;
 
@@ -86,7 +86,7 @@ impl Generation {
         for stored_as in self.tables(server).await?.values() {
             schema::drop_table(server, stored_as).await?;
         }
-        for table in [TABLES, CHECKPOINTS] {
+        for table in [TABLES, CHECKPOINTS, JOURNAL] {
             let delete = format!(
                 "DELETE FROM {}.{table} WHERE view_name = ? AND version = ? AND generation = ?",
                 server.keyspace

@@ -15,7 +15,7 @@ const COMPONENT: &str = "tables";
 const MIGRATIONS: [&[&str]; LAYOUT as usize - 1] = [];
 
 /// Our own tables. Views cannot be called `spool_…`, so no table of rows is ever in their way.
-const OURS: [(&str, &str); 4] = [
+const OURS: [(&str, &str); 5] = [
     (SCHEMA, "component text PRIMARY KEY, version int"),
     (
         VERSIONS,
@@ -32,11 +32,18 @@ const OURS: [(&str, &str); 4] = [
         "view_name text, version int, generation bigint, log_partition int, next_offset bigint,
          PRIMARY KEY ((view_name, version, generation), log_partition)",
     ),
+    (
+        JOURNAL,
+        "view_name text, version int, generation bigint, chunk int, slot int,
+         next_offset bigint, commit_id bigint, chunks int, data blob,
+         PRIMARY KEY ((view_name, version, generation), chunk, slot)",
+    ),
 ];
 const SCHEMA: &str = "spool_schema";
 pub(super) const VERSIONS: &str = "spool_versions";
 pub(super) const TABLES: &str = "spool_tables";
 pub(super) const CHECKPOINTS: &str = "spool_checkpoints";
+pub(super) const JOURNAL: &str = "spool_journal";
 
 /// Makes what is missing. Several nodes may do so at once, and one that may not create anything can use what is there.
 pub(super) async fn ensure(server: &Server, settings: &CqlSettings) -> Result<(), TablesError> {

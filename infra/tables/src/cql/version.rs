@@ -3,7 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
@@ -13,6 +14,7 @@ use super::error::{is_missing_table, next_row};
 use super::names::{key_of, stored_key};
 use super::register::Generation;
 use super::server::Server;
+use super::writes::Writes;
 use crate::content::Content;
 use crate::error::check_name;
 use crate::{Order, Position, Row, TablesError};
@@ -30,6 +32,9 @@ pub(super) struct Version {
     known: RwLock<Known>,
     /// The tables this handle has made sure of. Held while one is made, so that threads do not make it together.
     pub made: tokio::sync::Mutex<BTreeSet<String>>,
+    /// Commits that failed on their way, in their order, and the right to finish them, with the time of the last failure.
+    pub unfinished: Mutex<Vec<Arc<Writes>>>,
+    pub finishing: tokio::sync::Mutex<Option<Instant>>,
 }
 
 /// As of the last look at the register, and of what was written through this handle.
@@ -52,6 +57,8 @@ impl Version {
             bulk: AtomicBool::new(false),
             known: RwLock::default(),
             made: tokio::sync::Mutex::default(),
+            unfinished: Mutex::default(),
+            finishing: tokio::sync::Mutex::default(),
         };
         version.refresh().await?;
         Ok(version)

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::blocking::Threads;
-use super::commit::Writes;
 use super::version::Version;
+use super::writes::Writes;
 use crate::{Batch, Committed, Opened, Order, Row, TablesError};
 
 #[derive(Clone)]
@@ -96,19 +96,26 @@ impl View {
         self.ask(|version| async move { version.refresh().await })
     }
 
+    pub fn take_over(&self) -> Result<(), TablesError> {
+        self.ask(|version| async move { version.take_over().await })
+    }
+
     pub fn commit(&self, batch: &Batch) -> Result<Committed, TablesError> {
         self.check_dropped()?;
-        let (writes, tables, done) = {
+        // What failed before comes first: it may have to be repeated, and this batch may repeat it.
+        if self.version.has_unfinished() {
+            self.ask(|_| std::future::ready(Ok(())))?;
+        }
+        let (writes, done) = {
             let known = self.version.known();
             let (sorted, rising) = batch.past(&known.checkpoints)?;
             let (written, skipped) = (sorted.len(), batch.len() - sorted.len());
-            let (writes, tables) = Writes::new(&sorted, rising);
-            (writes, tables, Committed { written, skipped })
+            (Writes::new(&sorted, rising), Committed { written, skipped })
         };
         if writes.is_empty() {
             return Ok(done);
         }
-        self.ask(|version| async move { version.commit(writes, tables).await })?;
+        self.ask(|version| async move { version.commit(writes).await })?;
         Ok(done)
     }
 
@@ -135,6 +142,13 @@ impl View {
         self
     }
 
+    #[cfg(test)]
+    pub fn commit_partly(&self, batch: &Batch, rows: usize, checkpoints: usize) -> Result<(), TablesError> {
+        let (sorted, rising) = batch.past(&self.version.known().checkpoints)?;
+        let writes = Writes::new(&sorted, rising);
+        self.ask(move |version| async move { version.commit_partly(writes, rows, checkpoints).await })
+    }
+
     pub(super) fn set_dropped(&self) {
         self.version.dropped.store(true, Ordering::Release);
     }
@@ -145,7 +159,12 @@ impl View {
         F: Future<Output = Result<T, TablesError>> + Send + 'static,
     {
         self.check_dropped()?;
-        self.threads.run(ask(self.version.clone()))
+        let version = self.version.clone();
+        let answer = ask(version.clone());
+        self.threads.run(async move {
+            version.finish().await?;
+            answer.await
+        })
     }
 
     fn check_dropped(&self) -> Result<(), TablesError> {

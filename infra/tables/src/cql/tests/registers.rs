@@ -9,13 +9,13 @@ use super::{at, check_refused, commit, open, settings, value};
 use crate::CqlSettings;
 
 /// The way around the handle, to see and spoil what is there.
-struct Inside {
+pub(super) struct Inside {
     threads: Threads,
     server: Arc<Server>,
 }
 
 impl Inside {
-    fn of(settings: &CqlSettings) -> Self {
+    pub fn of(settings: &CqlSettings) -> Self {
         let threads = Threads::start().expect("they start");
         let settings = settings.clone();
         let server = threads.run(async move { Server::connect(&settings).await });
@@ -31,7 +31,7 @@ impl Inside {
         tables
     }
 
-    fn say(&self, cql: &str) {
+    pub fn say(&self, cql: &str) {
         let (server, cql) = (
             self.server.clone(),
             cql.replace("{keyspace}", &self.server.keyspace),

@@ -1,4 +1,4 @@
-//! The same batches leave the same rows in both backends.
+//! The same batches leave the same rows in both backends, also when a writer was killed in the middle of one.
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -99,4 +99,85 @@ fn the_same_batches_leave_the_same_rows_in_both_backends() {
         Ok(())
     });
     tested.expect("both hold the same");
+}
+
+#[test]
+fn a_commit_that_was_cut_short_anywhere_is_finished_by_the_next_writer() {
+    let settings = settings();
+    let tables = open(&settings);
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(10));
+    let cuts = proptest::collection::vec((any::<bool>(), 0..12_usize, 0..3_usize), 10);
+    let tested = runner.run(&(steps(), cuts), |(steps, cuts)| {
+        let dir = tempfile::tempdir().expect("writable");
+        let embedded = Tables::open(dir.path())
+            .and_then(|tables| tables.view("v", 1))
+            .expect("opens");
+        tables.drop_version("cut", 1).expect("droppable");
+        let mut writer = inside(&settings);
+        for (batch, (killed, rows, checkpoints)) in batches(&steps).iter().zip(cuts) {
+            commit(&embedded, batch);
+            if killed && !batch.is_empty() {
+                writer
+                    .commit_partly(batch, rows, checkpoints)
+                    .expect("so far it gets");
+                writer = inside(&settings);
+                writer.take_over().expect("answers");
+            } else {
+                writer.commit(batch).expect("kept");
+            }
+            prop_assert_eq!(
+                writer.content_hash().expect("readable"),
+                embedded.content_hash().expect("readable")
+            );
+            prop_assert_eq!(writer.checkpoints(), embedded.checkpoints());
+        }
+        Ok(())
+    });
+    tested.expect("both hold the same");
+}
+
+fn inside(settings: &crate::CqlSettings) -> super::super::View {
+    let keyspace = super::super::Keyspace::open(settings.clone());
+    keyspace
+        .and_then(|keyspace| keyspace.view("cut", 1))
+        .expect("opens")
+}
+
+#[test]
+fn a_commit_that_was_not_written_down_whole_never_happened() {
+    let settings = settings();
+    drop(open(&settings));
+    let at = |offset| Position { partition: 0, offset };
+    let mut first = Batch::new();
+    first.put("t", "a", "", "1", at(0));
+    inside(&settings).commit(&first).expect("kept");
+    // Too large for one piece.
+    let mut second = Batch::new();
+    for row in 0..40 {
+        second.put("t", &format!("row {row}"), "", vec![b'x'; 20_000], at(1));
+    }
+    inside(&settings)
+        .commit_partly(&second, 0, 0)
+        .expect("so far it gets");
+    let server = super::registers::Inside::of(&settings);
+    server.say(
+        "DELETE FROM {keyspace}.spool_journal USING TIMESTAMP 3
+         WHERE view_name = 'cut' AND version = 1 AND generation = 1 AND chunk = 1 AND slot = 0",
+    );
+    let next = inside(&settings);
+    next.take_over().expect("answers");
+    assert_eq!(
+        (next.checkpoint(0), next.count("t", None).expect("countable")),
+        (1, 1)
+    );
+    // It is folded again with what came meanwhile, and this time it is written down whole.
+    second.advance(0, 3);
+    inside(&settings)
+        .commit_partly(&second, 7, 0)
+        .expect("so far it gets");
+    next.take_over().expect("answers");
+    assert_eq!(
+        (next.checkpoint(0), next.count("t", None).expect("countable")),
+        (3, 41)
+    );
 }
