@@ -20,6 +20,8 @@ mod appending;
 mod config;
 mod embedded;
 mod error;
+#[cfg(feature = "eventstore")]
+mod eventstore;
 mod owner;
 mod scan;
 
@@ -32,6 +34,8 @@ pub use appending::Appending;
 pub use config::{Config, Fatal, Inject, OnFatal, Operation};
 pub use embedded::{Cut, Problem, VerifyReport};
 pub use error::{AppendError, OpenError, ReadError};
+#[cfg(feature = "eventstore")]
+pub use eventstore::EventStoreConfig;
 pub use owner::{Owner, Role, Standing};
 pub use scan::Scan;
 
@@ -46,6 +50,8 @@ pub struct Log {
 #[derive(Clone)]
 enum Backend {
     Embedded(embedded::Embedded),
+    #[cfg(feature = "eventstore")]
+    EventStore(eventstore::EventStore),
 }
 
 /// One commit as [`Log::read`] returns it.
@@ -77,10 +83,23 @@ impl Log {
         })
     }
 
+    /// Opens a log in EventStoreDB or KurrentDB, creating it when there is none. Blocking.
+    ///
+    /// Any number of nodes may have it open, and all may append: the server compares the expected offset, and whoever is
+    /// too late gets a `Conflict`. Commits of other nodes become visible as they arrive.
+    #[cfg(feature = "eventstore")]
+    pub fn eventstore(config: EventStoreConfig) -> Result<Self, OpenError> {
+        Ok(Self {
+            backend: Backend::EventStore(eventstore::EventStore::open(config)?),
+        })
+    }
+
     /// The number of partitions, fixed when the log was created.
     pub fn partitions(&self) -> u16 {
         match &self.backend {
             Backend::Embedded(log) => log.partitions(),
+            #[cfg(feature = "eventstore")]
+            Backend::EventStore(log) => log.partitions(),
         }
     }
 
@@ -97,6 +116,8 @@ impl Log {
     pub fn append(&self, partition: u16, expected: u64, commits: Vec<Bytes>) -> Appending {
         match &self.backend {
             Backend::Embedded(log) => log.append(partition, expected, commits),
+            #[cfg(feature = "eventstore")]
+            Backend::EventStore(log) => log.append(partition, expected, commits),
         }
     }
 
@@ -107,6 +128,8 @@ impl Log {
     pub fn head(&self, partition: u16) -> u64 {
         match &self.backend {
             Backend::Embedded(log) => log.head(partition),
+            #[cfg(feature = "eventstore")]
+            Backend::EventStore(log) => log.head(partition),
         }
     }
 
@@ -117,6 +140,8 @@ impl Log {
     pub fn watch(&self, partition: u16) -> watch::Receiver<u64> {
         match &self.backend {
             Backend::Embedded(log) => log.watch(partition),
+            #[cfg(feature = "eventstore")]
+            Backend::EventStore(log) => log.watch(partition),
         }
     }
 
@@ -130,6 +155,8 @@ impl Log {
     pub fn read(&self, partition: u16, from: u64, max_bytes: usize) -> Result<Vec<Record>, ReadError> {
         match &self.backend {
             Backend::Embedded(log) => log.read(partition, from, max_bytes),
+            #[cfg(feature = "eventstore")]
+            Backend::EventStore(log) => log.read(partition, from, max_bytes),
         }
     }
 
@@ -142,6 +169,8 @@ impl Log {
     pub fn scan(&self, from: &[u64]) -> Result<Scan, ReadError> {
         match &self.backend {
             Backend::Embedded(log) => log.scan(from).map(Scan::embedded),
+            #[cfg(feature = "eventstore")]
+            Backend::EventStore(log) => log.scan(from).map(Scan::eventstore),
         }
     }
 
@@ -149,6 +178,8 @@ impl Log {
     pub fn verify(&self) -> VerifyReport {
         match &self.backend {
             Backend::Embedded(log) => log.verify(),
+            #[cfg(feature = "eventstore")]
+            Backend::EventStore(log) => log.verify(),
         }
     }
 
@@ -168,6 +199,8 @@ impl Log {
     pub fn claim(&self, partition: u16) {
         match &self.backend {
             Backend::Embedded(log) => log.check_partition(partition),
+            #[cfg(feature = "eventstore")]
+            Backend::EventStore(log) => log.check_partition(partition),
         }
     }
 
@@ -179,6 +212,8 @@ impl Log {
     pub fn release(&self, partition: u16) {
         match &self.backend {
             Backend::Embedded(log) => log.check_partition(partition),
+            #[cfg(feature = "eventstore")]
+            Backend::EventStore(log) => log.check_partition(partition),
         }
     }
 
@@ -210,6 +245,11 @@ impl Log {
                 log.check_partition(partition);
                 watch::channel(Standing::always_leading()).1
             }
+            #[cfg(feature = "eventstore")]
+            Backend::EventStore(log) => {
+                log.check_partition(partition);
+                watch::channel(Standing::always_leading()).1
+            }
         }
     }
 
@@ -218,6 +258,8 @@ impl Log {
     pub fn needs_barrier(&self) -> bool {
         match &self.backend {
             Backend::Embedded(_) => false,
+            #[cfg(feature = "eventstore")]
+            Backend::EventStore(_) => true,
         }
     }
 
@@ -225,6 +267,8 @@ impl Log {
     pub fn cut(&self) -> Option<&Cut> {
         match &self.backend {
             Backend::Embedded(log) => log.cut(),
+            #[cfg(feature = "eventstore")]
+            Backend::EventStore(_) => None,
         }
     }
 
@@ -232,6 +276,8 @@ impl Log {
     pub fn commit_bytes_max(&self) -> usize {
         match &self.backend {
             Backend::Embedded(log) => log.commit_bytes_max(),
+            #[cfg(feature = "eventstore")]
+            Backend::EventStore(log) => log.commit_bytes_max(),
         }
     }
 
@@ -240,6 +286,8 @@ impl Log {
     pub fn close(self) {
         match &self.backend {
             Backend::Embedded(log) => log.close(),
+            #[cfg(feature = "eventstore")]
+            Backend::EventStore(log) => log.close(),
         }
     }
 }

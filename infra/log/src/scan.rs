@@ -1,5 +1,7 @@
 //! All commits of a log, one after the other, whatever it is kept in.
 
+#[cfg(feature = "eventstore")]
+use crate::eventstore;
 use crate::{ReadError, ScanRecord, embedded};
 
 /// See [`crate::Log::scan`]. Ends after the first error.
@@ -9,6 +11,8 @@ pub struct Scan {
 
 enum Backend {
     Embedded(embedded::Scan),
+    #[cfg(feature = "eventstore")]
+    EventStore(eventstore::Scan),
 }
 
 impl Scan {
@@ -18,10 +22,19 @@ impl Scan {
         }
     }
 
+    #[cfg(feature = "eventstore")]
+    pub(crate) const fn eventstore(scan: eventstore::Scan) -> Self {
+        Self {
+            backend: Backend::EventStore(scan),
+        }
+    }
+
     /// Commits that are still to come.
     pub fn left(&self) -> u64 {
         match &self.backend {
             Backend::Embedded(scan) => scan.left(),
+            #[cfg(feature = "eventstore")]
+            Backend::EventStore(scan) => scan.left(),
         }
     }
 }
@@ -32,12 +45,16 @@ impl Iterator for Scan {
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.backend {
             Backend::Embedded(scan) => scan.next(),
+            #[cfg(feature = "eventstore")]
+            Backend::EventStore(scan) => scan.next(),
         }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         match &self.backend {
             Backend::Embedded(scan) => scan.size_hint(),
+            #[cfg(feature = "eventstore")]
+            Backend::EventStore(scan) => scan.size_hint(),
         }
     }
 }

@@ -6,7 +6,7 @@ mod directory;
 mod format;
 mod index;
 mod inspect;
-mod memory;
+pub(crate) mod memory;
 mod position;
 mod prepare;
 mod queue;

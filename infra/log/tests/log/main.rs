@@ -2,6 +2,7 @@
 
 mod contract;
 mod damage;
+mod eventstore;
 mod faults;
 mod power;
 mod prefix;
