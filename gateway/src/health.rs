@@ -97,7 +97,7 @@ impl Check {
 impl Gateway {
     async fn health(&self) -> Response {
         let views = self.parts().projections.status();
-        let (log, blobs) = (Check::of(self.check_log().await), Check::of(self.check_blobs()));
+        let (log, blobs) = (Check::of(self.check_log().await), Check::of(self.check_blobs().await));
         let projections = Check::of(check_views(&views));
         let is_ready = log.ok && blobs.ok && projections.ok;
         let (code, status) = if is_ready {
@@ -128,16 +128,15 @@ impl Gateway {
         }
     }
 
-    fn check_blobs(&self) -> Result<(), String> {
-        let free = self
-            .parts()
-            .blobs
-            .free_bytes()
-            .map_err(|error| error.to_string())?;
-        if free < self.parts().config.uploads.min_free_bytes {
-            return Err(format!("only {free} bytes are free; uploads are refused"));
+    async fn check_blobs(&self) -> Result<(), String> {
+        let blobs = &self.parts().blobs;
+        blobs.ready().await.map_err(|error| error.to_string())?;
+        match blobs.free_bytes().map_err(|error| error.to_string())? {
+            Some(free) if free < self.parts().config.uploads.min_free_bytes => {
+                Err(format!("only {free} bytes are free; uploads are refused"))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -322,6 +322,9 @@ impl From<CommandError> for Problem {
                 "this Idempotency-Key came with another request before",
             ),
             CommandError::Full => Self::no_room(),
+            error @ CommandError::Elsewhere(_) => {
+                Self::unavailable("another node takes this change now").caused_by(error)
+            }
             CommandError::Unavailable(cause) => {
                 Self::unavailable("changes cannot be taken at the moment").caused_by(cause)
             }
@@ -396,8 +399,12 @@ impl From<BlobError> for Problem {
         match error {
             BlobError::NotFound { .. } => Self::not_found("file"),
             BlobError::Full => Self::no_room(),
-            BlobError::InvalidKey { .. } => Self::defect(error),
-            BlobError::Io { .. } => Self::unavailable("the store of files did not answer").caused_by(error),
+            BlobError::InvalidKey { .. } | BlobError::Unsupported(_) => Self::defect(error),
+            BlobError::Io { .. }
+            | BlobError::Unavailable { .. }
+            | BlobError::Changed { .. }
+            | BlobError::Refused { .. }
+            | BlobError::Setup(_) => Self::unavailable("the store of files did not answer").caused_by(error),
         }
     }
 }

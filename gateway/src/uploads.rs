@@ -130,7 +130,7 @@ fn allowed(gateway: &Gateway, asking: &Asking, headers: &HeaderMap) -> Result<Ac
         return Err(too_large(uploads.max_bytes));
     }
     let free = gateway.parts().blobs.free_bytes()?;
-    if free < length.saturating_add(uploads.min_free_bytes) {
+    if free.unwrap_or(u64::MAX) < length.saturating_add(uploads.min_free_bytes) {
         return Err(Problem::no_room());
     }
     Ok(owner)

@@ -33,9 +33,13 @@ impl From<BlobError> for End {
                 sentence: "the uploaded file is gone; please upload it again".into(),
                 passing: false,
             }),
-            BlobError::InvalidKey { .. } | BlobError::Io { .. } => {
-                passing("storage", format!("storing the film failed: {error}"))
-            }
+            BlobError::InvalidKey { .. }
+            | BlobError::Io { .. }
+            | BlobError::Unavailable { .. }
+            | BlobError::Changed { .. }
+            | BlobError::Refused { .. }
+            | BlobError::Unsupported(_)
+            | BlobError::Setup(_) => passing("storage", format!("storing the film failed: {error}")),
         }
     }
 }
@@ -52,7 +56,10 @@ impl From<CommandError> for End {
                 passing("result_refused", sentence)
             }
             CommandError::Full => passing("no_room", "there is no room left in the log".into()),
-            CommandError::Stale { .. } | CommandError::OtherRequest | CommandError::Unavailable(_) => {
+            CommandError::Stale { .. }
+            | CommandError::OtherRequest
+            | CommandError::Elsewhere(_)
+            | CommandError::Unavailable(_) => {
                 passing("log_away", format!("the log could not be written: {error}"))
             }
         }

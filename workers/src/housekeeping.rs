@@ -16,6 +16,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 /// Younger blobs may belong to an upload whose facts are being written.
 const SPARE_YOUNGER_THAN: Duration = Duration::from_secs(900);
 const PAGE: usize = 1_000;
+/// No upload takes so long: what is left of one that began before is nobody's.
+const UPLOADS_END_WITHIN: Duration = Duration::from_secs(24 * 3_600);
 
 #[derive(Debug, thiserror::Error)]
 enum SweepError {
@@ -68,6 +70,9 @@ async fn remove(parts: &Parts, video: VideoId) -> Result<(), SweepError> {
 
 /// Removes the blobs of videos that are deleted or never came to be.
 async fn sweep_all(parts: &Parts) -> Result<(), SweepError> {
+    if let Err(error) = parts.blobs.sweep(UPLOADS_END_WITHIN).await {
+        tracing::warn!(%error, "what is left of unfinished uploads stays a while longer");
+    }
     for folder in ["originals/", "renditions/"] {
         let mut after = None::<String>;
         let mut seen = BTreeSet::new();

@@ -239,7 +239,7 @@ impl<'a> Passes<'a> {
     /// Runs one process over the film and publishes what it makes.
     async fn pass(&mut self, task: Task) -> Result<(), End> {
         let film = self.parts.blobs.open_file(&self.known.requested.blob).await?;
-        let mut child = MediaChild::start(&self.parts.config.media, &task, film.file)?;
+        let mut child = MediaChild::start(&self.parts.config.media, &task, film.into_file().await?)?;
         while let Some((message, bytes)) = child.next().await? {
             match message {
                 Message::Probed(probe) => self.probed(*probe).await?,

@@ -4,11 +4,15 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
-use bytes::Bytes;
-
+use crate::BlobError;
 use crate::error::{blocking, io};
-use crate::write::{self, Stored};
-use crate::{BlobError, BlobWriter, key};
+
+mod list;
+mod read;
+mod write;
+
+pub(crate) use read::Reader;
+pub(crate) use write::Writer;
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -17,20 +21,6 @@ pub struct Settings {
     /// Writes are refused as `Full` while the disk has less room than this.
     pub min_free_bytes: u64,
 }
-
-/// When an object is safe from a power cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// When `finish` or `put` returns.
-    Durable,
-    /// When [`Blobs::sync`] returns for it; until then a power cut may leave it out, empty or cut. For what can be
-    /// made again, or is made durable many at a time.
-    Lazy,
-}
-
-/// The handle. Clones share the same disk.
-#[derive(Clone)]
-pub struct Blobs(Arc<Disk>);
 
 pub(crate) struct Disk {
     pub objects: PathBuf,
@@ -42,9 +32,9 @@ pub(crate) struct Disk {
     _lock: File,
 }
 
-impl Blobs {
+impl Disk {
     /// Blocking. Removes what writers of an earlier process left unfinished.
-    pub fn open(settings: Settings) -> Result<Self, BlobError> {
+    pub fn open(settings: Settings) -> Result<Arc<Self>, BlobError> {
         let Settings { dir, min_free_bytes } = settings;
         let (objects, temporary) = (dir.join("objects"), dir.join("temporary"));
         for folder in [&objects, &temporary] {
@@ -67,33 +57,17 @@ impl Blobs {
             }
             Err(TryLockError::Error(error)) => return Err(io("locking", &path)(error)),
         }
-        Ok(Self(Arc::new(Disk {
+        Ok(Arc::new(Self {
             objects,
             temporary,
             min_free_bytes,
             folders: RwLock::new(()),
             _lock: lock,
-        })))
+        }))
     }
 
-    /// Begins an object. What is at `key` stays readable until [`BlobWriter::finish`] replaces it.
-    /// Errors: `InvalidKey`, `Full`, `Io`.
-    pub async fn put_stream(&self, key: &str, durability: Durability) -> Result<BlobWriter, BlobError> {
-        key::check(key)?;
-        BlobWriter::begin(self.0.clone(), key.to_owned(), durability).await
-    }
-
-    /// Writes a small object at once, replacing what was there.
-    pub async fn put(&self, key: &str, bytes: Bytes, durability: Durability) -> Result<Stored, BlobError> {
-        let mut writer = self.put_stream(key, durability).await?;
-        writer.write(bytes).await?;
-        writer.finish().await
-    }
-
-    /// Makes objects that were written lazily durable. `NotFound` when one is not there.
-    pub async fn sync(&self, keys: &[String]) -> Result<(), BlobError> {
-        keys.iter().try_for_each(|key| key::check(key))?;
-        let (disk, keys) = (self.0.clone(), keys.to_vec());
+    pub async fn sync(self: &Arc<Self>, keys: &[String]) -> Result<(), BlobError> {
+        let (disk, keys) = (self.clone(), keys.to_vec());
         blocking(move || {
             let mut folders = std::collections::BTreeSet::new();
             for key in &keys {
@@ -108,10 +82,8 @@ impl Blobs {
         .await
     }
 
-    /// Removes an object; quiet when there is none. Whoever has it open reads on.
-    pub async fn delete(&self, key: &str) -> Result<(), BlobError> {
-        key::check(key)?;
-        let (disk, key) = (self.0.clone(), key.to_owned());
+    pub async fn delete(self: &Arc<Self>, key: &str) -> Result<(), BlobError> {
+        let (disk, key) = (self.clone(), key.to_owned());
         blocking(move || {
             let path = disk.path(&key);
             match std::fs::remove_file(&path) {
@@ -122,10 +94,9 @@ impl Blobs {
         .await
     }
 
-    /// Removes all objects whose keys start with `prefix`, which ends with `/`. They disappear together.
-    pub async fn delete_prefix(&self, prefix: &str) -> Result<(), BlobError> {
-        let folder = key::check_folder(prefix)?.to_owned();
-        let disk = self.0.clone();
+    /// All of it disappears at once.
+    pub async fn delete_folder(self: &Arc<Self>, folder: &str) -> Result<(), BlobError> {
+        let (disk, folder) = (self.clone(), folder.to_owned());
         blocking(move || {
             let path = disk.path(&folder);
             let doomed = disk.temporary.join(write::temporary_name());
@@ -144,17 +115,6 @@ impl Blobs {
         .await
     }
 
-    /// Bytes that can still be written to the disk. Blocks for microseconds.
-    pub fn free_bytes(&self) -> Result<u64, BlobError> {
-        self.0.free_bytes()
-    }
-
-    pub(crate) fn disk(&self) -> &Arc<Disk> {
-        &self.0
-    }
-}
-
-impl Disk {
     pub fn path(&self, key: &str) -> PathBuf {
         self.objects.join(key)
     }

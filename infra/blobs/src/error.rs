@@ -2,8 +2,9 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// `NotFound` is an answer; `InvalidKey` is the caller's mistake; `Full` may be tried again when there is room;
-/// `Io` is the operator's trouble.
+/// `NotFound` is an answer; `InvalidKey` and `Unsupported` are the caller's mistake; `Full` may be tried again when
+/// there is room, `Unavailable` a little later, `Changed` at once and from the start; `Io`, `Refused` and `Setup` are
+/// the operator's trouble.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
     #[error("there is no object {key}")]
@@ -15,6 +16,30 @@ pub enum BlobError {
     Full,
     #[error("{doing}")]
     Io { doing: String, source: std::io::Error },
+    /// The store is away or too slow. A write may have happened.
+    #[error("the object store does not answer: {doing}: {cause}")]
+    Unavailable { doing: String, cause: String },
+    /// What was read so far and what is there now are two objects.
+    #[error("the object {key} was replaced while it was read")]
+    Changed { key: String },
+    /// Nothing that trying again would change: credentials, policies, or a request that this server does not like.
+    #[error("the object store refused: {doing}: {cause}")]
+    Refused { doing: String, cause: String },
+    #[error("this store of objects has no {0}")]
+    Unsupported(&'static str),
+    /// The store cannot be used as it is set up. The line says what to do.
+    #[error("{0}")]
+    Setup(String),
+}
+
+impl BlobError {
+    /// What a reader said, as it was before it became the error of a stream.
+    pub(crate) fn reading(key: &str, error: std::io::Error) -> Self {
+        error.downcast().unwrap_or_else(|source| Self::Io {
+            doing: format!("reading {key}"),
+            source,
+        })
+    }
 }
 
 pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> BlobError {

@@ -1,22 +1,28 @@
 //! The suite every backend of the blobs must pass. Each check panics with what it found.
 use bytes::Bytes;
 
-use crate::{BlobError, Blobs, Durability, Head};
+use spool_blobs::{BlobError, Blobs, Durability, Head};
 
-/// Runs all checks; the store may hold other things, but nothing below `contract/`.
-///
-/// # Panics
-/// When the backend breaks a promise.
-pub async fn run(blobs: &Blobs) {
+/// What is behind the handle, because an object store promises less in two things (see the crate's documentation).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Store {
+    Disk,
+    S3,
+}
+
+/// Runs all checks; the store may hold other things, but nothing below `contract/`. Panics when a promise is broken.
+pub async fn run(blobs: &Blobs, store: Store) {
     objects_are_read_back_whole_and_in_parts(blobs).await;
     large_objects_come_through_in_chunks(blobs).await;
     an_object_appears_only_when_finished(blobs).await;
-    a_replaced_object_has_another_tag_and_old_readers_read_on(blobs).await;
+    a_replaced_object_has_another_tag_and_old_readers_get_no_mix(blobs, store).await;
+    copies_are_objects_of_their_own(blobs).await;
     absent_objects_are_not_found(blobs).await;
     bad_keys_are_refused(blobs).await;
     listing_goes_by_key_and_page(blobs).await;
     deleting_takes_exactly_what_was_named(blobs).await;
-    assert!(blobs.free_bytes().expect("readable") > 0);
+    blobs.ready().await.expect("it answers");
+    assert!(blobs.free_bytes().expect("readable").is_none_or(|free| free > 0));
 }
 
 async fn put(blobs: &Blobs, key: &str, text: &str) {
@@ -73,10 +79,8 @@ async fn objects_are_read_back_whole_and_in_parts(blobs: &Blobs) {
     let opened = blobs.open_file(key).await.expect("readable");
     let head = blobs.head(key).await.expect("readable");
     assert_eq!((opened.size, &opened.etag), (11, &head.etag));
-    assert_eq!(
-        std::io::read_to_string(opened.file).expect("readable"),
-        "hello world"
-    );
+    let file = opened.into_file().await.expect("readable");
+    assert_eq!(std::io::read_to_string(file).expect("readable"), "hello world");
     blobs.sync(&[key.to_owned()]).await.expect("syncable");
     put(blobs, "contract/read/empty", "").await;
     assert_eq!(
@@ -131,7 +135,7 @@ async fn an_object_appears_only_when_finished(blobs: &Blobs) {
     }
 }
 
-async fn a_replaced_object_has_another_tag_and_old_readers_read_on(blobs: &Blobs) {
+async fn a_replaced_object_has_another_tag_and_old_readers_get_no_mix(blobs: &Blobs, store: Store) {
     let key = "contract/replaced";
     put(blobs, key, "before").await;
     let before = blobs.head(key).await.expect("readable");
@@ -140,7 +144,21 @@ async fn a_replaced_object_has_another_tag_and_old_readers_read_on(blobs: &Blobs
     assert_eq!(blobs.read(key, None).await.expect("readable"), "after!");
     assert_ne!(blobs.head(key).await.expect("readable").etag, before.etag);
     blobs.delete(key).await.expect("deleted");
-    assert_eq!(reader.next().await.expect("a chunk").expect("readable"), "before");
+    match reader.next().await.expect("a chunk") {
+        Err(_) if store == Store::S3 => {}
+        chunk => assert_eq!(chunk.expect("readable"), "before"),
+    }
+}
+
+async fn copies_are_objects_of_their_own(blobs: &Blobs) {
+    let (from, to) = ("contract/copy/from", "contract/copy/further/to");
+    put(blobs, from, "copied").await;
+    put(blobs, to, "replaced").await;
+    blobs.copy(from, from).await.expect("nothing to do");
+    blobs.copy(from, to).await.expect("copied");
+    blobs.delete(from).await.expect("deleted");
+    assert_eq!(blobs.read(to, None).await.expect("readable"), "copied");
+    assert!(is_absent(&blobs.copy(from, to).await));
 }
 
 async fn absent_objects_are_not_found(blobs: &Blobs) {

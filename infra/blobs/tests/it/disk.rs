@@ -5,7 +5,9 @@ use std::process::Command;
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 
-use crate::{BlobError, Blobs, Durability, Settings, contract};
+use spool_blobs::{BlobError, Blobs, Durability, Settings};
+
+use crate::contract::{self, Store};
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("the temporary folder can be written")
@@ -28,7 +30,7 @@ fn temporaries(dir: &Path) -> usize {
 #[tokio::test]
 async fn the_local_disk_passes_the_contract() {
     let dir = folder();
-    contract::run(&open(dir.path())).await;
+    contract::run(&open(dir.path()), Store::Disk).await;
 }
 
 #[tokio::test]
