@@ -12,9 +12,10 @@ cargo xtask campaign NAME [--seed S] [--full] [--corpus DIR]
   powercut    cut the power below a loaded server (simulated on a loop-mounted disk; needs root), restart, compare with
               what was acknowledged; then once more with fsync made a no-op, which must fail
   kill        kill -9 at random points below registrations, uploads, transcodes, edits and deletes, restart, compare
+  topics      kill -9 below the same load with Kafka at hand, and compare the public topics with the log
   media       upload every film that DIR/MANIFEST.tsv names and hold the outcome against what it says
 
-  --full      all of it: 100 power cuts, 200 kills (without it a tenth, as in `cargo xtask test`)
+  --full      all of it: 100 power cuts, 200 kills, 60 for topics (without it a tenth, as in `cargo xtask test`)
   --seed S    repeat an earlier run, which printed its seed
   --corpus D  the folder for `media`
 ";
@@ -23,6 +24,7 @@ cargo xtask campaign NAME [--seed S] [--full] [--corpus DIR]
 const CAMPAIGNS: &[(&str, &str)] = &[
     ("powercut", "powercut::"),
     ("kill", "kill::"),
+    ("topics", "public_topics::killed::"),
     ("media", "corpus::a_folder_of_films_gets_what_its_manifest_says"),
 ];
 
@@ -32,10 +34,10 @@ pub fn run(mut flags: Flags) -> Result<()> {
     let full = flags.switch("--full");
     let name = flags
         .word()
-        .context("which campaign? One of powercut, kill, media")?;
+        .context("which campaign? One of powercut, kill, topics, media")?;
     flags.finish()?;
     let Some((_, tests)) = CAMPAIGNS.iter().find(|(known, _)| *known == name) else {
-        bail!("there is no campaign named {name:?}; there are powercut, kill and media");
+        bail!("there is no campaign named {name:?}; there are powercut, kill, topics and media");
     };
     if corpus.is_none() && name == "media" {
         bail!("say which films: --corpus DIR, a folder with a MANIFEST.tsv");

@@ -46,6 +46,8 @@ const NEEDS: &[Need] = &[
     need("mold", Probe::Program("mold"), Purpose::Build),
     need("cmake", Probe::Program("cmake"), Purpose::Build),
     need("make", Probe::Program("make"), Purpose::Build),
+    // Kafka's client speaks TLS with it.
+    need("libssl-dev", Probe::Library("libssl"), Purpose::Build),
     need("libavcodec-dev", Probe::Library("libavcodec"), Purpose::Build),
     need("libavformat-dev", Probe::Library("libavformat"), Purpose::Build),
     need("libavfilter-dev", Probe::Library("libavfilter"), Purpose::Build),
