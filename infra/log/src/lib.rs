@@ -22,8 +22,11 @@ mod embedded;
 mod error;
 #[cfg(feature = "eventstore")]
 mod eventstore;
+mod kafka;
 mod owner;
 mod scan;
+#[doc(hidden)]
+pub mod term;
 
 use std::path::Path;
 
@@ -36,6 +39,7 @@ pub use embedded::{Cut, Problem, VerifyReport};
 pub use error::{AppendError, OpenError, ReadError};
 #[cfg(feature = "eventstore")]
 pub use eventstore::EventStoreConfig;
+pub use kafka::KafkaConfig;
 pub use owner::{Owner, Role, Standing};
 pub use scan::Scan;
 
@@ -50,6 +54,7 @@ pub struct Log {
 #[derive(Clone)]
 enum Backend {
     Embedded(embedded::Embedded),
+    Kafka(kafka::Kafka),
     #[cfg(feature = "eventstore")]
     EventStore(eventstore::EventStore),
 }
@@ -94,10 +99,21 @@ impl Log {
         })
     }
 
+    /// Opens the log on a topic of Kafka, which must exist. Blocking: reads to its end, from the beginning when the local
+    /// index is lost.
+    ///
+    /// This node leads nothing at first; see [`Log::claim`].
+    pub fn kafka(config: KafkaConfig) -> Result<Self, OpenError> {
+        Ok(Self {
+            backend: Backend::Kafka(kafka::Kafka::open(config)?),
+        })
+    }
+
     /// The number of partitions, fixed when the log was created.
     pub fn partitions(&self) -> u16 {
         match &self.backend {
             Backend::Embedded(log) => log.partitions(),
+            Backend::Kafka(log) => log.partitions(),
             #[cfg(feature = "eventstore")]
             Backend::EventStore(log) => log.partitions(),
         }
@@ -116,6 +132,7 @@ impl Log {
     pub fn append(&self, partition: u16, expected: u64, commits: Vec<Bytes>) -> Appending {
         match &self.backend {
             Backend::Embedded(log) => log.append(partition, expected, commits),
+            Backend::Kafka(log) => log.append(partition, expected, commits),
             #[cfg(feature = "eventstore")]
             Backend::EventStore(log) => log.append(partition, expected, commits),
         }
@@ -128,6 +145,7 @@ impl Log {
     pub fn head(&self, partition: u16) -> u64 {
         match &self.backend {
             Backend::Embedded(log) => log.head(partition),
+            Backend::Kafka(log) => log.head(partition),
             #[cfg(feature = "eventstore")]
             Backend::EventStore(log) => log.head(partition),
         }
@@ -140,6 +158,7 @@ impl Log {
     pub fn watch(&self, partition: u16) -> watch::Receiver<u64> {
         match &self.backend {
             Backend::Embedded(log) => log.watch(partition),
+            Backend::Kafka(log) => log.watch(partition),
             #[cfg(feature = "eventstore")]
             Backend::EventStore(log) => log.watch(partition),
         }
@@ -155,8 +174,22 @@ impl Log {
     pub fn read(&self, partition: u16, from: u64, max_bytes: usize) -> Result<Vec<Record>, ReadError> {
         match &self.backend {
             Backend::Embedded(log) => log.read(partition, from, max_bytes),
+            Backend::Kafka(log) => log.read(partition, from, max_bytes),
             #[cfg(feature = "eventstore")]
             Backend::EventStore(log) => log.read(partition, from, max_bytes),
+        }
+    }
+
+    /// The same without blocking, when all of it is still in memory; `None` also when there is nothing.
+    ///
+    /// # Panics
+    /// If there is no such partition.
+    pub fn recent(&self, partition: u16, from: u64, max_bytes: usize) -> Option<Vec<Record>> {
+        match &self.backend {
+            Backend::Embedded(log) => log.recent(partition, from, max_bytes),
+            Backend::Kafka(log) => log.recent(partition, from, max_bytes),
+            #[cfg(feature = "eventstore")]
+            Backend::EventStore(_) => None,
         }
     }
 
@@ -169,6 +202,7 @@ impl Log {
     pub fn scan(&self, from: &[u64]) -> Result<Scan, ReadError> {
         match &self.backend {
             Backend::Embedded(log) => log.scan(from).map(Scan::embedded),
+            Backend::Kafka(log) => log.scan(from).map(Scan::kafka),
             #[cfg(feature = "eventstore")]
             Backend::EventStore(log) => log.scan(from).map(Scan::eventstore),
         }
@@ -178,6 +212,7 @@ impl Log {
     pub fn verify(&self) -> VerifyReport {
         match &self.backend {
             Backend::Embedded(log) => log.verify(),
+            Backend::Kafka(log) => log.verify(),
             #[cfg(feature = "eventstore")]
             Backend::EventStore(log) => log.verify(),
         }
@@ -199,6 +234,7 @@ impl Log {
     pub fn claim(&self, partition: u16) {
         match &self.backend {
             Backend::Embedded(log) => log.check_partition(partition),
+            Backend::Kafka(log) => log.claim(partition),
             #[cfg(feature = "eventstore")]
             Backend::EventStore(log) => log.check_partition(partition),
         }
@@ -212,6 +248,7 @@ impl Log {
     pub fn release(&self, partition: u16) {
         match &self.backend {
             Backend::Embedded(log) => log.check_partition(partition),
+            Backend::Kafka(log) => log.release(partition),
             #[cfg(feature = "eventstore")]
             Backend::EventStore(log) => log.check_partition(partition),
         }
@@ -245,6 +282,7 @@ impl Log {
                 log.check_partition(partition);
                 watch::channel(Standing::always_leading()).1
             }
+            Backend::Kafka(log) => log.standing(partition),
             #[cfg(feature = "eventstore")]
             Backend::EventStore(log) => {
                 log.check_partition(partition);
@@ -258,6 +296,7 @@ impl Log {
     pub fn needs_barrier(&self) -> bool {
         match &self.backend {
             Backend::Embedded(_) => false,
+            Backend::Kafka(_) => true,
             #[cfg(feature = "eventstore")]
             Backend::EventStore(_) => true,
         }
@@ -267,6 +306,7 @@ impl Log {
     pub fn cut(&self) -> Option<&Cut> {
         match &self.backend {
             Backend::Embedded(log) => log.cut(),
+            Backend::Kafka(_) => None,
             #[cfg(feature = "eventstore")]
             Backend::EventStore(_) => None,
         }
@@ -276,6 +316,7 @@ impl Log {
     pub fn commit_bytes_max(&self) -> usize {
         match &self.backend {
             Backend::Embedded(log) => log.commit_bytes_max(),
+            Backend::Kafka(log) => log.commit_bytes_max(),
             #[cfg(feature = "eventstore")]
             Backend::EventStore(log) => log.commit_bytes_max(),
         }
@@ -286,6 +327,7 @@ impl Log {
     pub fn close(self) {
         match &self.backend {
             Backend::Embedded(log) => log.close(),
+            Backend::Kafka(log) => log.close(),
             #[cfg(feature = "eventstore")]
             Backend::EventStore(log) => log.close(),
         }

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "eventstore")]
 use crate::eventstore;
-use crate::{ReadError, ScanRecord, embedded};
+use crate::{ReadError, ScanRecord, embedded, kafka};
 
 /// See [`crate::Log::scan`]. Ends after the first error.
 pub struct Scan {
@@ -11,6 +11,7 @@ pub struct Scan {
 
 enum Backend {
     Embedded(embedded::Scan),
+    Kafka(kafka::Scan),
     #[cfg(feature = "eventstore")]
     EventStore(eventstore::Scan),
 }
@@ -29,10 +30,17 @@ impl Scan {
         }
     }
 
+    pub(crate) const fn kafka(scan: kafka::Scan) -> Self {
+        Self {
+            backend: Backend::Kafka(scan),
+        }
+    }
+
     /// Commits that are still to come.
     pub fn left(&self) -> u64 {
         match &self.backend {
             Backend::Embedded(scan) => scan.left(),
+            Backend::Kafka(scan) => scan.left(),
             #[cfg(feature = "eventstore")]
             Backend::EventStore(scan) => scan.left(),
         }
@@ -45,6 +53,7 @@ impl Iterator for Scan {
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.backend {
             Backend::Embedded(scan) => scan.next(),
+            Backend::Kafka(scan) => scan.next(),
             #[cfg(feature = "eventstore")]
             Backend::EventStore(scan) => scan.next(),
         }
@@ -53,6 +62,7 @@ impl Iterator for Scan {
     fn size_hint(&self) -> (usize, Option<usize>) {
         match &self.backend {
             Backend::Embedded(scan) => scan.size_hint(),
+            Backend::Kafka(scan) => scan.size_hint(),
             #[cfg(feature = "eventstore")]
             Backend::EventStore(scan) => scan.size_hint(),
         }

@@ -27,13 +27,13 @@ use tokio::sync::watch;
 
 use self::directory::{Lock, Metadata, failed};
 use self::format::{SEGMENT_HEADER_BYTES, record_bytes};
-use self::memory::Memory;
 use self::prepare::Preparer;
 use self::queue::Queue;
 use self::segment::Segment;
 use self::writer::{Writer, append_bytes_max};
 use crate::{AppendError, Appending, Config, OpenError, ReadError, Record};
 
+pub use self::memory::Memory;
 pub use self::recover::Cut;
 pub use self::scan::Scan;
 pub use self::verify::{Problem, VerifyReport, verify_dir};
@@ -166,6 +166,11 @@ impl Embedded {
     pub fn read(&self, partition: u16, from: u64, max_bytes: usize) -> Result<Vec<Record>, ReadError> {
         self.shared().check_partition(partition);
         self.shared().read(partition, from, max_bytes)
+    }
+
+    pub fn recent(&self, partition: u16, from: u64, max_bytes: usize) -> Option<Vec<Record>> {
+        self.shared().check_partition(partition);
+        self.shared().recent(partition, from, max_bytes)
     }
 
     pub fn scan(&self, from: &[u64]) -> Result<Scan, ReadError> {

@@ -45,6 +45,18 @@ impl Shared {
         Ok(reading.records)
     }
 
+    /// The same, if all of it is in memory.
+    pub(super) fn recent(&self, partition: u16, from: u64, max_bytes: usize) -> Option<Vec<Record>> {
+        let head = self.head(partition);
+        if from >= head {
+            return None;
+        }
+        self.memory
+            .lock()
+            .expect(UNPOISONED)
+            .read(partition, from, max_bytes)
+    }
+
     /// The segments that may hold commits of a partition from an offset on.
     pub(super) fn segments_from(&self, partition: u16, from: u64) -> Vec<Arc<Segment>> {
         let segments = self.segments.read().expect(UNPOISONED);

@@ -4,6 +4,7 @@ mod contract;
 mod damage;
 mod eventstore;
 mod faults;
+mod kafka;
 mod power;
 mod prefix;
 mod suite;
