@@ -22,12 +22,16 @@ pub struct Servers {
     patience: Duration,
 }
 
-/// A client and how many came before it.
+/// A client, how many came before it, and when it was made.
 #[derive(Clone)]
 struct Numbered {
     client: Client,
     number: u64,
+    since: Instant,
 }
+
+/// How old a client is at least when it is replaced though it is alive: what the library keeps for it is never given back.
+const AGE: Duration = Duration::from_secs(1);
 
 /// What an error says about what was asked for.
 #[derive(Debug)]
@@ -56,7 +60,11 @@ impl Servers {
         Ok(Self {
             settings,
             runtime,
-            client: Mutex::new(Numbered { client, number: 0 }),
+            client: Mutex::new(Numbered {
+                client,
+                number: 0,
+                since: Instant::now(),
+            }),
             patience: config.patience,
         })
     }
@@ -72,7 +80,7 @@ impl Servers {
 
     /// The client of the moment, with a number to report trouble with.
     pub fn client(&self) -> (Client, u64) {
-        let Numbered { client, number } = self.client.lock().expect(UNPOISONED).clone();
+        let Numbered { client, number, .. } = self.client.lock().expect(UNPOISONED).clone();
         (client, number)
     }
 
@@ -81,8 +89,12 @@ impl Servers {
     /// goes away.
     pub fn trouble(&self, number: u64, error: &Error) -> Trouble {
         let trouble = Trouble::of(error);
-        if matches!(trouble, Trouble::Passing(_)) && !matches!(error, Error::NotLeaderException(_)) {
-            self.replace(number);
+        match error {
+            Error::ConnectionClosed | Error::GrpcConnectionError(_) => self.replace(number, Duration::ZERO),
+            // The library goes to the leader by itself.
+            Error::NotLeaderException(_) => {}
+            _ if matches!(trouble, Trouble::Passing(_)) => self.replace(number, AGE),
+            _ => {}
         }
         trouble
     }
@@ -100,7 +112,7 @@ impl Servers {
         match timeout_at(deadline, ask(client)).await {
             Ok(answer) => answer.map_err(|error| self.trouble(number, &error)),
             Err(_) => {
-                self.replace(number);
+                self.replace(number, AGE);
                 Err(Trouble::Passing("no answer in time".into()))
             }
         }
@@ -121,16 +133,17 @@ impl Servers {
         }
     }
 
-    fn replace(&self, number: u64) {
+    fn replace(&self, number: u64, age: Duration) {
         let mut current = self.client.lock().expect(UNPOISONED);
-        if current.number != number {
-            // Somebody who had the same trouble was here before.
+        // Somebody who had the same trouble may have been here before.
+        if current.number != number || current.since.elapsed() < age {
             return;
         }
         if let Ok(client) = Client::with_runtime_handle(self.runtime.clone(), self.settings.clone()) {
             *current = Numbered {
                 client,
                 number: number + 1,
+                since: Instant::now(),
             };
         }
     }
