@@ -1,6 +1,10 @@
 //! The S3 server that the tests share, and what only a bucket does.
 use std::time::Duration;
 
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_s3::types::ChecksumMode;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use spool_blobs::{Access, BlobError, Blobs, Durability, S3Settings};
@@ -29,6 +33,23 @@ pub async fn shared() -> &'static S3 {
     tokio::task::spawn_blocking(S3::shared)
         .await
         .expect("the server starts")
+}
+
+/// Asks the server what the handle does not tell.
+pub fn client(s3: &S3) -> aws_sdk_s3::Client {
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(s3.endpoint())
+        .region(Region::new(s3.region().to_owned()))
+        .force_path_style(true)
+        .credentials_provider(Credentials::new(
+            s3.access_key(),
+            s3.secret_key(),
+            None,
+            None,
+            "test",
+        ));
+    aws_sdk_s3::Client::from_conf(config.build())
 }
 
 pub async fn open(settings: S3Settings) -> Blobs {
@@ -64,6 +85,34 @@ async fn two_prefixes_of_a_bucket_pass_the_contract_and_do_not_see_each_other() 
         second.list("", None, 1_000).await.expect("listable").len()
     );
     assert!(all[0].key.starts_with("second/half/contract/"));
+}
+
+#[tokio::test]
+async fn the_server_has_checked_what_arrived_and_keeps_the_checksums() {
+    let s3 = shared().await;
+    let settings = fresh_bucket(s3);
+    let blobs = open(settings.clone()).await;
+    let small = blobs
+        .put("small", Bytes::from("hello"), Durability::Durable)
+        .await;
+    let small = small.expect("stored");
+    let large = Bytes::from(vec![5; 9 << 20]);
+    blobs
+        .put("large", large, Durability::Durable)
+        .await
+        .expect("stored");
+    let ask = async |key: &str| {
+        let asked = client(s3).head_object().bucket(&settings.bucket).key(key);
+        asked
+            .checksum_mode(ChecksumMode::Enabled)
+            .send()
+            .await
+            .expect("there")
+    };
+    let sha256 = STANDARD.encode(small.sha256);
+    assert_eq!(ask("small").await.checksum_sha256(), Some(sha256.as_str()));
+    let of_parts = ask("large").await.checksum_crc32_c().map(str::to_owned);
+    assert!(of_parts.is_some_and(|checksum| checksum.ends_with("-2")));
 }
 
 #[tokio::test]

@@ -1,11 +1,10 @@
 //! What people are told when a bucket cannot be used: one line that says what to do.
 use std::net::{Ipv4Addr, TcpListener};
 
-use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use spool_blobs::{Access, BlobError, Blobs, S3Settings};
 use spool_services::S3;
 
-use crate::s3::{fresh_bucket, open, shared};
+use crate::s3::{client, fresh_bucket, open, shared};
 
 /// Opening refuses with one line that has all of `expected`.
 async fn check(settings: S3Settings, expected: &[&str]) {
@@ -76,26 +75,12 @@ async fn a_bucket_that_can_only_be_read_is_refused_with_the_right_that_is_missin
 }
 
 async fn everybody_may_read(s3: &S3, bucket: &str) {
-    let config = aws_sdk_s3::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .endpoint_url(s3.endpoint())
-        .region(Region::new(s3.region().to_owned()))
-        .force_path_style(true)
-        .credentials_provider(Credentials::new(
-            s3.access_key(),
-            s3.secret_key(),
-            None,
-            None,
-            "test",
-        ))
-        .build();
     let policy = format!(
         r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Principal": "*",
             "Action": ["s3:GetObject", "s3:ListBucket"],
             "Resource": ["arn:aws:s3:::{bucket}", "arn:aws:s3:::{bucket}/*"]}}]}}"#
     );
-    let client = aws_sdk_s3::Client::from_conf(config);
-    let asked = client.put_bucket_policy().bucket(bucket).policy(policy);
+    let asked = client(s3).put_bucket_policy().bucket(bucket).policy(policy);
     asked.send().await.expect("the policy is taken");
 }
 
