@@ -58,7 +58,7 @@ pub fn open(mut config: KafkaConfig) -> Result<Handle, OpenError> {
     let world = Arc::new(World {
         memory: Mutex::new(Memory::new(&heads, config.memory_bytes)),
         began: Instant::now(),
-        tips: Tips::start(asking, topic.clone(), config.silence).map_err(thread)?,
+        tips: Tips::start(asking, topic.clone()).map_err(thread)?,
         topic,
         config: config.clone(),
     });

@@ -122,6 +122,11 @@ impl Partition {
         self.carry_out(&mut inner);
     }
 
+    /// Whether the answer to this question is still waited for.
+    pub fn asks(&self, attempt: u64) -> bool {
+        self.lock().seat.asks(attempt)
+    }
+
     pub fn tick(&self) {
         let mut inner = self.lock();
         inner.seat.tick(self.world.now());
@@ -175,7 +180,7 @@ impl Partition {
     pub fn close(&self) {
         let mut inner = self.lock();
         inner.watches = None;
-        inner.seat.release();
+        inner.seat.stop();
         self.carry_out(&mut inner);
         inner.sender = None;
         let fold = inner.seat.fold().clone();

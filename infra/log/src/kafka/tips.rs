@@ -1,5 +1,6 @@
 //! Asks the brokers where partitions end, on a thread of its own, since asking blocks.
 
+use std::collections::VecDeque;
 use std::sync::Weak;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
@@ -8,6 +9,10 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use spool_kafka::Context;
 
 use super::partition::Partition;
+
+/// How long one partition may keep the others waiting.
+const PATIENCE: Duration = Duration::from_millis(500);
+const REST: Duration = Duration::from_millis(10);
 
 /// The thread ends when this is dropped.
 pub struct Tips {
@@ -21,11 +26,11 @@ struct Question {
 }
 
 impl Tips {
-    pub fn start(consumer: BaseConsumer<Context>, topic: String, silence: Duration) -> std::io::Result<Self> {
+    pub fn start(consumer: BaseConsumer<Context>, topic: String) -> std::io::Result<Self> {
         let (questions, inbox) = mpsc::channel();
         std::thread::Builder::new()
             .name("spool-log-tips".into())
-            .spawn(move || answer(&consumer, &topic, silence, &inbox))?;
+            .spawn(move || answer(&consumer, &topic, &inbox))?;
         Ok(Self { questions })
     }
 
@@ -39,26 +44,34 @@ impl Tips {
     }
 }
 
-fn answer(consumer: &BaseConsumer<Context>, topic: &str, silence: Duration, inbox: &Receiver<Question>) {
-    for question in inbox {
-        let Question {
-            partition,
-            number,
-            attempt,
-        } = question;
-        if partition.strong_count() == 0 {
+fn answer(consumer: &BaseConsumer<Context>, topic: &str, inbox: &Receiver<Question>) {
+    let mut again = VecDeque::new();
+    loop {
+        again.extend(inbox.try_iter());
+        let question = match again.pop_front() {
+            Some(question) => question,
+            None => match inbox.recv() {
+                Ok(question) => question,
+                Err(_) => return,
+            },
+        };
+        // One that was given up meanwhile, or came twice, must not hold up others while the brokers are away.
+        let Some(partition) = question
+            .partition
+            .upgrade()
+            .filter(|partition| partition.asks(question.attempt))
+        else {
             continue;
-        }
+        };
         // Also serves what librdkafka has to say.
         let _ = consumer.poll(Duration::ZERO);
-        match consumer.fetch_watermarks(topic, i32::from(number), silence) {
-            Ok((_, tip)) => {
-                let tip = u64::try_from(tip).unwrap_or(0);
-                if let Some(partition) = partition.upgrade() {
-                    partition.tip(attempt, tip);
-                }
+        match consumer.fetch_watermarks(topic, i32::from(question.number), PATIENCE) {
+            Ok((_, tip)) => partition.tip(question.attempt, u64::try_from(tip).unwrap_or(0)),
+            Err(error) => {
+                tracing::debug!(%error, topic, partition = question.number, "asking for the end failed");
+                std::thread::sleep(REST);
+                again.push_back(question);
             }
-            Err(error) => tracing::debug!(%error, topic, partition = number, "asking for the end failed"),
         }
     }
 }

@@ -195,6 +195,18 @@ impl<C, R: Rules> Seat<C, R> {
         }
     }
 
+    /// Gives up everything that waits.
+    pub fn stop(&mut self) {
+        self.wanted = false;
+        self.give_up(AppendError::Stopped);
+        self.rest_if_released();
+    }
+
+    /// Whether it still waits for the answer to this question.
+    pub fn asks(&self, attempt: u64) -> bool {
+        attempt == self.attempt && matches!(self.stage, Stage::Finding { .. })
+    }
+
     pub fn append(&mut self, now: u64, expected: u64, commits: Vec<Bytes>, caller: C) {
         let actual = self.next();
         if !self.wanted {
@@ -232,7 +244,7 @@ impl<C, R: Rules> Seat<C, R> {
 
     /// Where the partition ended when that was asked for, as the offset of the next record.
     pub fn tip(&mut self, now: u64, attempt: u64, tip: u64) {
-        if attempt == self.attempt && matches!(self.stage, Stage::Finding { .. }) {
+        if self.asks(attempt) {
             self.stage = Stage::Reading { tip };
             self.read_far_enough(now);
         }
