@@ -7,7 +7,7 @@ use crate::live::Live;
 use crate::passwords::Passwords;
 use crate::people::People;
 use crate::problem::{Kind, Problem};
-use crate::{accounts, docs, health, jobs, media, openapi, pages, uploads, videos, ws};
+use crate::{accounts, asyncapi, docs, health, jobs, media, openapi, pages, uploads, videos, ws};
 use axum::Router;
 use spool_blobs::Blobs;
 use spool_blobs::urls::UrlSigner;
@@ -80,6 +80,7 @@ impl Gateway {
         Router::new()
             .merge(api)
             .merge(openapi::routes(document))
+            .merge(asyncapi::routes(&self.0.parts.config.kafka))
             .merge(docs::routes())
             .fallback(pages::not_a_route)
             .method_not_allowed_fallback(|| async {

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod asking;
+mod asyncapi;
 mod auth;
 mod body;
 mod docs;

@@ -4,6 +4,7 @@
 //! the key had before. Never a gap, and never out of order within a key. While Kafka is away the events wait in the
 //! log, and commands go on.
 
+pub mod asyncapi;
 mod cloud_event;
 mod follower;
 pub mod public;
@@ -87,6 +88,7 @@ impl Publisher {
             let Err(error) = ended else {
                 return;
             };
+            show_writing(false);
             let error = error.to_string();
             if error != told {
                 tracing::warn!(error, "the public topics wait");
@@ -119,6 +121,7 @@ impl Publisher {
             followers.spawn(follower.run(stop.clone()));
         }
         tracing::info!(brokers = self.settings.brokers, "the public topics are written");
+        show_writing(true);
         let all = async {
             while let Some(ended) = followers.join_next().await {
                 ended
@@ -143,4 +146,8 @@ impl Publisher {
         stop.cancelled().await;
         tokio::time::sleep(Duration::from_secs(3)).await;
     }
+}
+
+fn show_writing(writing: bool) {
+    metrics::gauge!("spool_publisher_up").set(if writing { 1.0 } else { 0.0 });
 }

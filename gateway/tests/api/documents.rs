@@ -243,3 +243,14 @@ async fn the_cause_of_a_commit_is_the_request_and_its_trace() {
     });
     assert!(found);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_topics_for_other_teams_are_described() {
+    let world = World::open().await;
+    let document = world.get("/api/asyncapi.json").send().await;
+    check(&document, 200);
+    let document = document.json();
+    assert_eq!(document["asyncapi"], "3.0.0");
+    let messages = &document["channels"]["video-events"]["messages"];
+    assert!(messages["VideoUploaded"].is_object(), "{messages}");
+}

@@ -1,6 +1,7 @@
 //! The binary `spool`: reads the command line and does the one thing it says.
 
 mod cli;
+mod kafka;
 mod local;
 mod node;
 mod operator;

@@ -1,5 +1,6 @@
 //! The roles: what one process of Spool does, from start to graceful stop.
 
+use crate::kafka;
 use crate::node::Node;
 use crate::operator;
 use anyhow::Context;
@@ -7,6 +8,7 @@ use spool_commands::managers::Settings;
 use spool_gateway::Gateway;
 use spool_platform::config::Config;
 use spool_platform::telemetry;
+use spool_projections::Publisher;
 use spool_workers::Workers;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -37,6 +39,9 @@ pub async fn serve(config: Config, role: Role) -> anyhow::Result<()> {
     let tasks = TaskTracker::new();
     match role {
         Role::All => start_all(&node, &tasks, &stop),
+    }
+    if let Some(settings) = kafka::settings(&node.config)?.filter(|_| node.config.kafka.public_topics) {
+        tasks.spawn(Publisher::new(node.log.clone(), settings).run(stop.clone()));
     }
     let operator = operator::listen(&node)?;
     tasks.spawn(operator::serve(node.clone(), operator, stop.clone()));

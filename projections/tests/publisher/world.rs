@@ -8,6 +8,7 @@ use spool_kafka::topics::{self, TopicSpec};
 use spool_kafka::{Connection, Settings};
 use spool_log::Log;
 use spool_projections::Publisher;
+use spool_projections::publisher::public::Topic;
 use spool_services::{Kafka, fresh_name};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -69,12 +70,15 @@ impl World {
         assert_eq!(ensured.expect("an answer").findings, []);
     }
 
+    /// Makes what the story said durable, each partition's part at once.
     pub async fn tell(&self, story: &mut Story) {
+        let mut parts = vec![vec![]; usize::from(PARTITIONS)];
         for commit in story.commits.drain(..) {
-            let partition = commit.stream.partition(self.log.partitions());
-            let appended = self
-                .log
-                .append(partition, self.log.head(partition), vec![commit.encode().into()]);
+            let partition = commit.stream.partition(PARTITIONS);
+            parts[usize::from(partition)].push(commit.encode().into());
+        }
+        for (partition, commits) in (0..).zip(parts) {
+            let appended = self.log.append(partition, self.log.head(partition), commits);
             appended.await.expect("there is room in a new log");
         }
     }
@@ -102,6 +106,20 @@ impl World {
             .expect("they can be read")
     }
 
+    /// Remembers where a partition of the topic ends now.
+    pub async fn end_of(&self, topic: Topic, partition: i32) -> End {
+        let mut end = End {
+            connection: Connection::open(&self.settings, WITHIN)
+                .await
+                .expect("the broker runs"),
+            topic: self.settings.topic(topic.name()),
+            partition,
+            offset: 0,
+        };
+        end.offset = end.now().await;
+        end
+    }
+
     /// Waits until the topics have as many different events as the log.
     pub async fn all_published(&self) -> Vec<Published> {
         self.published_at_least(self.expected().len()).await
@@ -124,6 +142,32 @@ impl World {
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+}
+
+/// Where a partition ended.
+pub struct End {
+    connection: Connection,
+    topic: String,
+    partition: i32,
+    offset: i64,
+}
+
+impl End {
+    /// Waits until something is written behind it, for as long as that may be expected; whether it was.
+    pub async fn moved(self) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while self.now().await == self.offset {
+            if Instant::now() > deadline {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn now(&self) -> i64 {
+        let ends = self.connection.watermarks(&self.topic, self.partition).await;
+        ends.expect("an answer").1
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod events;
 mod rebuild;
+mod topics;
 mod upload;
 mod verify;
 
@@ -58,6 +59,9 @@ enum Command {
     Events(events::Events),
     /// Fill a view anew from the log, beside the one that serves, and switch to it
     Rebuild(rebuild::Rebuild),
+    /// Make or check the topics in Kafka
+    #[command(subcommand)]
+    Topics(topics::Topics),
     /// Check the log's checksums and order, that every event decodes, and that every view equals a refold
     Verify(verify::Verify),
 }
@@ -94,6 +98,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Some(Command::Upload(upload)) => upload.run().await.map(|()| ExitCode::SUCCESS),
         Some(Command::Events(events)) => events.run(&config).await.map(|()| ExitCode::SUCCESS),
         Some(Command::Rebuild(rebuild)) => rebuild.run(&config).await.map(|()| ExitCode::SUCCESS),
+        Some(Command::Topics(topics)) => topics.run(&config).await,
         Some(Command::Verify(verify)) => verify.run(&config).await,
         None => anyhow::bail!("say what to do, for example `spool serve`; `spool --help` lists it all"),
     }

@@ -13,6 +13,7 @@ mod pages;
 mod person;
 mod playback;
 mod powercut;
+mod public_topics;
 mod raw;
 mod server;
 mod waiting;
