@@ -84,6 +84,9 @@ pub enum CommandError {
     OtherRequest,
     #[error("there is no room left to keep new facts")]
     Full,
+    /// Another node takes the commands of this stream's partition; at this address, if it is known.
+    #[error("another node takes these commands: {}", .0.as_deref().unwrap_or("it is not known yet which"))]
+    Elsewhere(Option<String>),
     /// May be asked again with the same id.
     #[error("the log cannot take commands at the moment: {0}")]
     Unavailable(String),

@@ -5,7 +5,7 @@
 
 use crate::answer::{Ask, CommandError, Outcome};
 use crate::features::{AnyCommand, AnyState};
-use crate::flight::{Failure, InFlight};
+use crate::flight::{Failure, Flown, InFlight};
 use crate::partition::{Decision, Partition};
 use crate::snapshots::{SnapshotError, Snapshots};
 use crate::timers::Alarm;
@@ -28,6 +28,8 @@ pub struct Shared {
     pub clock: Clock,
     pub snapshots: Snapshots,
     pub partitions: Vec<Mutex<Partition>>,
+    /// Other nodes may write to the log as well.
+    pub is_shared: bool,
     pub alarm: Alarm,
 }
 
@@ -70,9 +72,11 @@ impl Shared {
         look: impl Fn(&AnyState, u64) -> T,
     ) -> Result<T, CommandError> {
         let mut attempts = 1;
+        let partition = self.partition_of(stream);
         loop {
+            self.be_ready(partition).await?;
             let (seen, barrier) = {
-                let mut inner = self.lock(self.partition_of(stream));
+                let mut inner = self.lock(partition);
                 let (state, version) = inner.state(stream)?;
                 (look(state, version), self.barrier(&mut inner))
             };
@@ -84,6 +88,17 @@ impl Shared {
         }
     }
 
+    /// What `look` sees of a stream, counting what may not be durable yet.
+    pub fn glance<T>(
+        &self,
+        stream: StreamId,
+        look: impl FnOnce(&AnyState, u64) -> T,
+    ) -> Result<T, CommandError> {
+        let mut inner = self.lock(self.partition_of(stream));
+        let (state, version) = inner.state(stream)?;
+        Ok(look(state, version))
+    }
+
     async fn attempt(
         self: &Arc<Self>,
         stream: StreamId,
@@ -91,6 +106,7 @@ impl Shared {
         ask: &Ask,
     ) -> Result<Outcome, Failure> {
         let partition = self.partition_of(stream);
+        self.be_ready(partition).await?;
         let (decision, next, flight) = self.decide(partition, stream, command, ask);
         let is_commit = matches!(decision, Ok(Decision::Commit { .. }));
         landed(flight).await.map_err(|error| match is_commit {
@@ -131,12 +147,17 @@ impl Shared {
     ) -> (Result<Decision, CommandError>, u64, Option<InFlight>) {
         let mut inner = self.lock(partition);
         let earliest = inner.earliest();
-        let head = self.log.head(partition);
+        // Where others write as well, a head says nothing about our own commits.
+        let head = if self.is_shared() {
+            0
+        } else {
+            self.log.head(partition)
+        };
         let mut decision = inner.decide(stream, command, ask, self.now(), head);
         let flight = match &mut decision {
             Ok(Decision::Commit { offset, record, .. }) => {
                 let ticket = inner.last_ticket();
-                Some(self.append(partition, ticket, *offset, vec![std::mem::take(record)]))
+                Some(self.append(&inner, ticket, *offset, vec![std::mem::take(record)]))
             }
             // All other answers rest on commits that may not be durable yet: they are reads, and wait.
             Ok(Decision::Repeated { .. } | Decision::Overtaken { .. } | Decision::Quiet { .. }) | Err(_) => {
@@ -173,27 +194,47 @@ impl Shared {
         Ok((commit.last_version(), events))
     }
 
-    fn append(self: &Arc<Self>, partition: u16, ticket: u64, expected: u64, commits: Vec<Bytes>) -> InFlight {
-        let appending = self.log.append(partition, expected, commits);
-        InFlight::new(Arc::clone(self), partition, ticket, appending)
+    fn append(
+        self: &Arc<Self>,
+        inner: &Partition,
+        ticket: u64,
+        expected: u64,
+        commits: Vec<Bytes>,
+    ) -> InFlight {
+        let flown = Flown {
+            partition: inner.number,
+            ticket,
+            reading: inner.reading(),
+        };
+        let appending = self.log.append(inner.number, expected, commits);
+        InFlight::new(Arc::clone(self), flown, appending)
     }
 
-    /// Lands when everything that the partition's state counts is durable; nothing if it is already.
+    /// Lands when everything that the partition's state counts is durable, and nobody else has gone on meanwhile;
+    /// nothing if that is known.
     fn barrier(self: &Arc<Self>, inner: &mut Partition) -> Option<InFlight> {
-        if self.log.head(inner.number) >= inner.next {
+        if !self.is_shared() && self.log.head(inner.number) >= inner.next {
             return None;
         }
         let ticket = inner.barrier();
-        Some(self.append(inner.number, ticket, inner.next, vec![]))
+        Some(self.append(inner, ticket, inner.next, vec![]))
     }
 
     /// Takes back what the log has refused.
-    pub fn settle(
-        &self,
-        partition: u16,
-        ticket: u64,
-        result: Result<u64, AppendError>,
-    ) -> Result<(), AppendError> {
+    pub fn settle(&self, flown: Flown, result: Result<u64, AppendError>) -> Result<(), AppendError> {
+        let Flown {
+            partition,
+            ticket,
+            reading,
+        } = flown;
+        if self.is_shared() {
+            let mut inner = self.lock(partition);
+            match result {
+                Ok(_) => inner.accepted(ticket, reading),
+                Err(_) => inner.spoil(reading),
+            }
+            return result.map(drop);
+        }
         let Err(error) = result else { return Ok(()) };
         let mut inner = self.lock(partition);
         let earliest = inner.earliest();
@@ -213,10 +254,17 @@ impl Shared {
     fn write_snapshot(self: &Arc<Self>, number: u16) -> Result<(), CommandError> {
         let (snapshot, barrier) = {
             let mut inner = self.lock(number);
+            if inner.is_spoilt() {
+                return Ok(());
+            }
             let Some(snapshot) = self.snapshots.take(&inner) else {
                 return Ok(());
             };
-            (snapshot, self.barrier(&mut inner))
+            let is_settled = self.is_shared() && inner.is_settled();
+            (
+                snapshot,
+                (!is_settled).then(|| self.barrier(&mut inner)).flatten(),
+            )
         };
         if let Some(Err(error)) = barrier.map(InFlight::wait) {
             tracing::debug!(partition = number, %error, "a snapshot was given up with the commits it counted");

@@ -36,10 +36,8 @@ impl From<AppendError> for Failure {
                 "commits before this one keep failing".into(),
             )),
             AppendError::Full => Self::Final(CommandError::Full),
-            AppendError::TooLarge { .. }
-            | AppendError::NotOwner
-            | AppendError::Unknown
-            | AppendError::Stopped => {
+            AppendError::NotOwner => Self::Final(CommandError::Elsewhere(None)),
+            AppendError::TooLarge { .. } | AppendError::Unknown | AppendError::Stopped => {
                 Self::Final(CommandError::Unavailable(error.to_string()))
             }
         }
@@ -49,17 +47,24 @@ impl From<AppendError> for Failure {
 pub struct InFlight {
     appending: Option<Appending>,
     executor: Arc<Shared>,
-    partition: u16,
-    ticket: u64,
+    flown: Flown,
+}
+
+/// Which append of which partition it is.
+#[derive(Clone, Copy)]
+pub struct Flown {
+    pub partition: u16,
+    pub ticket: u64,
+    /// The reading of the log that it was decided on.
+    pub reading: u64,
 }
 
 impl InFlight {
-    pub const fn new(executor: Arc<Shared>, partition: u16, ticket: u64, appending: Appending) -> Self {
+    pub const fn new(executor: Arc<Shared>, flown: Flown, appending: Appending) -> Self {
         Self {
             appending: Some(appending),
             executor,
-            partition,
-            ticket,
+            flown,
         }
     }
 
@@ -69,13 +74,13 @@ impl InFlight {
         };
         let result = appending.await;
         self.appending = None;
-        self.executor.settle(self.partition, self.ticket, result)
+        self.executor.settle(self.flown, result)
     }
 
     /// Blocks the thread.
     pub fn wait(mut self) -> Result<(), AppendError> {
         let result = self.appending.take().map_or(Ok(0), Appending::wait);
-        self.executor.settle(self.partition, self.ticket, result)
+        self.executor.settle(self.flown, result)
     }
 }
 
@@ -86,7 +91,7 @@ impl Drop for InFlight {
         else {
             return;
         };
-        let (executor, partition, ticket) = (Arc::clone(&self.executor), self.partition, self.ticket);
-        runtime.spawn(async move { executor.settle(partition, ticket, appending.await) });
+        let (executor, flown) = (Arc::clone(&self.executor), self.flown);
+        runtime.spawn(async move { executor.settle(flown, appending.await) });
     }
 }

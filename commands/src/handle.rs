@@ -2,7 +2,7 @@
 
 use crate::answer::{Ask, CommandError, Outcome};
 use crate::executor::Shared;
-use crate::features::{AnyCommand, Feature};
+use crate::features::{AnyCommand, AnyState, Feature};
 use crate::restore::{RecoveryError, restore};
 use crate::timers::Alarm;
 use spool_domain::ids::StreamId;
@@ -36,6 +36,7 @@ impl Commands {
         let (partitions, snapshots) = restore(&log, &tables)?;
         Ok(Self {
             shared: Arc::new(Shared {
+                is_shared: log.needs_barrier(),
                 log,
                 clock,
                 snapshots,
@@ -67,6 +68,7 @@ impl Commands {
             Err(CommandError::Stale { .. }) => "stale",
             Err(CommandError::OtherRequest) => "other_request",
             Err(CommandError::Full) => "full",
+            Err(CommandError::Elsewhere(_)) => "elsewhere",
             Err(CommandError::Unavailable(_)) => "unavailable",
         };
         metrics::counter!("spool_commands_total", "outcome" => outcome).increment(1);
@@ -75,11 +77,15 @@ impl Commands {
 
     /// The state of `stream` and its version, after everything accepted so far.
     pub async fn state<D: Feature>(&self, stream: StreamId) -> Result<(D, u64), CommandError> {
-        let seen = self.shared.read(stream, |state, version| {
-            D::from_any(state).map(|state| (state.clone(), version))
-        });
-        let wrong = || CommandError::Unavailable(format!("{stream} is of another feature"));
-        seen.await?.ok_or_else(wrong)
+        let seen = self.shared.read(stream, own::<D>);
+        seen.await?.ok_or_else(|| of_another_feature(stream))
+    }
+
+    /// The same at once, counting what may not be durable yet and may still be taken back. Only to make a command of
+    /// it that names the version: it is refused if that never came to be.
+    pub fn glance<D: Feature>(&self, stream: StreamId) -> Result<(D, u64), CommandError> {
+        let seen = self.shared.glance(stream, own::<D>)?;
+        seen.ok_or_else(|| of_another_feature(stream))
     }
 
     /// Writes snapshots of all partitions, so that the next start is quick. Blocking, and not to be called
@@ -87,4 +93,12 @@ impl Commands {
     pub fn write_snapshots(&self) -> Result<(), CommandError> {
         self.shared.write_snapshots()
     }
+}
+
+fn own<D: Feature>(state: &AnyState, version: u64) -> Option<(D, u64)> {
+    D::from_any(state).map(|state| (state.clone(), version))
+}
+
+fn of_another_feature(stream: StreamId) -> CommandError {
+    CommandError::Unavailable(format!("{stream} is of another feature"))
 }

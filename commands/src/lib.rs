@@ -5,6 +5,7 @@ mod answer;
 mod executor;
 mod features;
 mod flight;
+mod following;
 mod handle;
 pub mod ids;
 pub mod managers;

@@ -24,6 +24,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 const READ_BYTES: usize = 1 << 20;
 /// How many records may pass before the checkpoint is written again.
 const CHECKPOINT_EVERY: u64 = 1_000;
+/// And when nothing has come for so long: what is reacted to again after a crash changes nothing, so there is no hurry.
+const CHECKPOINT_AFTER: Duration = Duration::from_millis(250);
 
 /// What a manager does about an event, if it cares for events of that name.
 pub struct Manager {
@@ -157,11 +159,18 @@ impl Follower {
                 }
             }
             if records.is_empty() {
-                self.write_checkpoint(written, next).await;
-                written = next;
-                tokio::select! {
-                    () = self.stop.cancelled() => return,
-                    changed = head.wait_for(|head| *head > next) => if changed.is_err() { return },
+                let goes_on = tokio::select! {
+                    () = self.stop.cancelled() => false,
+                    moved = head.wait_for(|head| *head > next) => moved.is_ok(),
+                    () = tokio::time::sleep(CHECKPOINT_AFTER), if next > written => true,
+                };
+                let has_moved = log.head(self.partition) > next;
+                if !(goes_on && has_moved) {
+                    self.write_checkpoint(written, next).await;
+                    written = next;
+                }
+                if !goes_on {
+                    return;
                 }
             }
         }
@@ -193,6 +202,9 @@ impl Follower {
         let (log, partition) = (self.commands.log().clone(), self.partition);
         if log.head(partition) <= from {
             return vec![];
+        }
+        if let Some(records) = log.recent(partition, from, READ_BYTES) {
+            return records;
         }
         let read = tokio::task::spawn_blocking(move || log.read(partition, from, READ_BYTES)).await;
         let error = match read {

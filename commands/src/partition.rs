@@ -27,6 +27,11 @@ pub struct Partition {
     pub origins: HashMap<Source, SourcePosition>,
     pub timers: BTreeSet<(Timestamp, StreamId)>,
     undos: Undos,
+    /// An append to a log that others write to as well has failed: what the state counts may never have happened, and
+    /// it has to be read again.
+    spoilt: bool,
+    /// How often the state was read again.
+    reading: u64,
     commit_bytes_max: usize,
 }
 
@@ -91,6 +96,8 @@ impl Partition {
             origins: HashMap::new(),
             timers: BTreeSet::new(),
             undos: Undos::default(),
+            spoilt: false,
+            reading: 0,
             commit_bytes_max,
         }
     }
@@ -103,6 +110,38 @@ impl Partition {
     /// A ticket for an append without commits.
     pub const fn barrier(&mut self) -> u64 {
         self.undos.barrier()
+    }
+
+    /// Which reading of the log the state rests on.
+    pub const fn reading(&self) -> u64 {
+        self.reading
+    }
+
+    /// What was counted in `reading` may not have happened.
+    pub const fn spoil(&mut self, reading: u64) {
+        self.spoilt |= self.reading == reading;
+    }
+
+    pub const fn is_spoilt(&self) -> bool {
+        self.spoilt
+    }
+
+    /// Takes the place of a spoilt state.
+    pub fn replace(&mut self, mut read_again: Self) {
+        read_again.reading = self.reading + 1;
+        *self = read_again;
+    }
+
+    /// Whether every commit that the state counts was accepted.
+    pub fn is_settled(&self) -> bool {
+        self.undos.is_empty()
+    }
+
+    /// The append of `ticket` was accepted.
+    pub fn accepted(&mut self, ticket: u64, reading: u64) {
+        if self.reading == reading {
+            self.undos.forget_through(ticket);
+        }
     }
 
     /// Decides `command` and, if it has facts, counts them as happened. `head`: below it all is durable.

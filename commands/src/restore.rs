@@ -61,8 +61,7 @@ pub fn restore(log: &Log, tables: &Tables) -> Result<(Vec<Partition>, Snapshots)
 
 fn replay(log: &Log, snapshots: &Snapshots) -> Result<Vec<Partition>, RecoveryError> {
     let restore = |number| {
-        let mut partition = Partition::new(number, log.commit_bytes_max(), snapshots.clone());
-        snapshots.restore(&mut partition)?;
+        let partition = from_snapshot(log, number, snapshots)?;
         check_tip(log, &partition)?;
         Ok(partition)
     };
@@ -79,6 +78,19 @@ fn replay(log: &Log, snapshots: &Snapshots) -> Result<Vec<Partition>, RecoveryEr
         }
     }
     Ok(partitions)
+}
+
+/// A partition as of its snapshot, in a node that runs.
+pub fn restored(log: &Log, number: u16, snapshots: &Snapshots) -> Result<Partition, RecoveryError> {
+    let mut partition = from_snapshot(log, number, snapshots)?;
+    partition.streams.fall_back_to(log.clone());
+    Ok(partition)
+}
+
+fn from_snapshot(log: &Log, number: u16, snapshots: &Snapshots) -> Result<Partition, RecoveryError> {
+    let mut partition = Partition::new(number, log.commit_bytes_max(), snapshots.clone());
+    snapshots.restore(&mut partition)?;
+    Ok(partition)
 }
 
 /// A snapshot must have been made of this log: the last commit it counts has to be here.

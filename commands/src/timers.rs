@@ -112,6 +112,7 @@ impl Commands {
                 error @ (CommandError::Stale { .. }
                 | CommandError::OtherRequest
                 | CommandError::Full
+                | CommandError::Elsewhere(_)
                 | CommandError::Unavailable(_)),
             ) => {
                 tracing::warn!(%stream, %error, "a timer could not fire yet");
@@ -125,7 +126,7 @@ impl Shared {
     fn due_timers(&self, paused: &Paused) -> Vec<Timer> {
         let now = self.now();
         let mut due = Vec::new();
-        for number in 0..self.log.partitions() {
+        for number in self.led() {
             let inner = self.lock(number);
             let over = inner.timers.iter().take_while(|(at, _)| *at <= now);
             let left = TOGETHER_MAX - due.len();
@@ -140,6 +141,11 @@ impl Shared {
             let mut timers = inner.timers.iter();
             timers.find(|timer| !paused.contains_key(*timer)).copied()
         };
-        (0..self.log.partitions()).filter_map(earliest).min()
+        self.led().filter_map(earliest).min()
+    }
+
+    /// The partitions whose timers are ours to fire.
+    fn led(&self) -> impl Iterator<Item = u16> {
+        (0..self.log.partitions()).filter(|number| !self.is_shared || self.log.leads(*number))
     }
 }

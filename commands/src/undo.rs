@@ -43,6 +43,18 @@ impl Undos {
         self.commits.push_back((self.tickets, undo));
     }
 
+    /// Whether nothing is on its way.
+    pub fn is_empty(&self) -> bool {
+        self.commits.is_empty()
+    }
+
+    /// The append of `ticket` was accepted, and so was everything before it.
+    pub fn forget_through(&mut self, ticket: u64) {
+        while self.commits.front().is_some_and(|(queued, _)| *queued <= ticket) {
+            self.commits.pop_front();
+        }
+    }
+
     /// Everything below `head` is durable and will not be taken back.
     pub fn forget_below(&mut self, head: u64) {
         while self.commits.front().is_some_and(|(_, undo)| undo.offset < head) {

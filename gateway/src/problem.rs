@@ -322,6 +322,9 @@ impl From<CommandError> for Problem {
                 "this Idempotency-Key came with another request before",
             ),
             CommandError::Full => Self::no_room(),
+            error @ CommandError::Elsewhere(_) => {
+                Self::unavailable("another node takes this change now").caused_by(error)
+            }
             CommandError::Unavailable(cause) => {
                 Self::unavailable("changes cannot be taken at the moment").caused_by(cause)
             }

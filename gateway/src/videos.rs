@@ -397,7 +397,11 @@ impl Gateway {
     ) -> Result<(Described, Outcome), Problem> {
         let commands = &self.parts().commands;
         for _ in 0..MERGES {
-            let (video, version) = commands.state::<domain::Video>(id.stream()).await?;
+            // The version goes with the command, so nothing has to be durable yet; an answer without a command does.
+            let (video, version) = match commands.glance::<domain::Video>(id.stream())? {
+                seen @ (domain::Video::Existing(_), _) => seen,
+                _ => commands.state::<domain::Video>(id.stream()).await?,
+            };
             let domain::Video::Existing(existing) = video else {
                 return Err(Problem::not_found("video"));
             };

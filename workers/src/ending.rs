@@ -56,7 +56,10 @@ impl From<CommandError> for End {
                 passing("result_refused", sentence)
             }
             CommandError::Full => passing("no_room", "there is no room left in the log".into()),
-            CommandError::Stale { .. } | CommandError::OtherRequest | CommandError::Unavailable(_) => {
+            CommandError::Stale { .. }
+            | CommandError::OtherRequest
+            | CommandError::Elsewhere(_)
+            | CommandError::Unavailable(_) => {
                 passing("log_away", format!("the log could not be written: {error}"))
             }
         }

@@ -78,6 +78,13 @@ impl History {
         history
     }
 
+    /// The executors know of every stream what a refold gives.
+    pub async fn is_what_they_know(&self, commands: &Commands) {
+        for stream in self.streams.keys() {
+            compare(commands, self, *stream).await;
+        }
+    }
+
     pub fn events(&self, stream: StreamId) -> &[AnyEvent] {
         self.streams.get(&stream).map_or(&[], |(_, events)| events)
     }
@@ -97,9 +104,7 @@ impl World {
     /// The executors know of every stream what a refold of the log gives.
     pub async fn state_is_the_refold(&self) -> History {
         let history = self.history();
-        for stream in history.streams.keys() {
-            compare(&self.commands, &history, *stream).await;
-        }
+        history.is_what_they_know(&self.commands).await;
         history
     }
 }

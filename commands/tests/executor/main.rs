@@ -10,6 +10,7 @@ mod given;
 mod history;
 mod names;
 mod room;
+mod several;
 mod snapshots;
 mod storm;
 mod world;

@@ -5,6 +5,7 @@ use crate::dice::{Dice, seeds};
 use crate::given::{
     LEASE, account, ask, claim, create, delete, describe, job, owner, receive, registered, request, video,
 };
+use crate::history::History;
 use crate::world::World;
 use spool_commands::{AnyCommand, Commands, Outcome};
 use spool_domain::ids::{AccountId, SessionId, StreamId, UploadId};
@@ -23,14 +24,15 @@ const TASKS: u64 = 64;
 const KEYS: u64 = 400;
 
 /// What was answered to each key the first time, and must be for ever.
-type Answers = Arc<Mutex<HashMap<u64, Outcome>>>;
+pub type Answers = Arc<Mutex<HashMap<u64, Outcome>>>;
 
 #[derive(Clone)]
-struct Guest {
-    commands: Commands,
-    keys: Keys,
-    clock: Clock,
-    answers: Answers,
+pub struct Guest {
+    /// Of every node there is.
+    pub nodes: Vec<Commands>,
+    pub keys: Keys,
+    pub clock: Clock,
+    pub answers: Answers,
 }
 
 /// The command belongs to the key, so whoever uses the key asks the same.
@@ -76,18 +78,19 @@ fn command_of(key: u64, keys: &Keys) -> (StreamId, AnyCommand) {
 }
 
 impl Guest {
-    async fn stay(self, mut dice: Dice) {
+    pub async fn stay(self, mut dice: Dice) {
         for _ in 0..40 {
             if dice.one_in(30) {
                 self.clock.advance(dice.below(LEASE.0 as u64) as i64 - 5_000);
             }
             let key = dice.below(KEYS);
             let (stream, command) = command_of(key, &self.keys);
+            let node = &self.nodes[dice.below(self.nodes.len() as u64) as usize];
             if dice.one_in(8) {
-                crate::cut::poll_once(self.commands.give(stream, command, ask(key, "aa"))).await;
+                crate::cut::poll_once(node.give(stream, command, ask(key, "aa"))).await;
                 continue;
             }
-            let given = self.commands.give(stream, command, ask(key, "aa")).await;
+            let given = node.give(stream, command, ask(key, "aa")).await;
             if let Ok(outcome) = given
                 && outcome.position.is_some()
             {
@@ -118,7 +121,7 @@ async fn storm(seed: u64) {
         let mut guests = JoinSet::new();
         for _ in 0..TASKS {
             let guest = Guest {
-                commands: world.commands.clone(),
+                nodes: vec![world.commands.clone()],
                 keys: world.keys.clone(),
                 clock: world.clock.clone(),
                 answers: Arc::clone(&answers),
@@ -156,6 +159,11 @@ async fn storm(seed: u64) {
 
 async fn check(world: &World, answers: &Answers) {
     let history = world.state_is_the_refold().await;
+    all_are_there(&history, answers);
+}
+
+/// Each answer is a commit of the history.
+pub fn all_are_there(history: &History, answers: &Answers) {
     let by_command: HashMap<Uuid, _> = history.facts.iter().map(|fact| (fact.command, fact)).collect();
     for (key, outcome) in answers.lock().expect("no panic").iter() {
         let fact = by_command

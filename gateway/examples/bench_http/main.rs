@@ -9,8 +9,13 @@ mod load;
 mod world;
 
 use load::{Load, Round};
+use mimalloc::MiMalloc;
 use std::time::Duration;
 use world::World;
+
+/// As in the server.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const CONNECTIONS: usize = 64;
 
@@ -37,13 +42,13 @@ async fn measure(length: Duration, rounds: usize, only: &str) {
     let world = World::open(CONNECTIONS).await;
     let product = world.serve().await;
     let everybody = |request: Vec<u8>| vec![vec![request]; CONNECTIONS];
-    let compare = async |figure: &str, unit: &str, product: &Load, ideal: &Load, wanted: f64| {
+    let compare = async |figure: &str, unit: &str, product: &Load, ideal: &Load, goal: Option<f64>| {
         if figure.contains(only) {
             report(
                 figure,
                 unit,
                 &alternate(product, ideal, length, rounds).await,
-                wanted,
+                goal,
             );
         }
     };
@@ -54,19 +59,19 @@ async fn measure(length: Duration, rounds: usize, only: &str) {
         (0..CONNECTIONS).map(|number| world.changes(number)).collect(),
     );
     let ideal = Load::new(bare, everybody(bare::append_request(&world.change_body("A"))));
-    compare("commands over HTTP", "commands/s", &changes, &ideal, 0.5).await;
+    compare("commands over HTTP", "commands/s", &changes, &ideal, Some(0.5)).await;
 
     let page = Load::new(product, everybody(world.list_request("")));
     let same_bytes = bare::serve_bytes(page.once().await).await;
     let ideal = Load::new(same_bytes, everybody(world.list_request("")));
-    compare("page of 20, cached", "requests/s", &page, &ideal, 0.6).await;
+    compare("page of 20, cached", "requests/s", &page, &ideal, Some(0.6)).await;
 
     // A reader that brings a consistency token is never answered from the kept bytes.
     let uncached = Load::new(
         product,
         everybody(world.list_request("Consistency-Token: 0:0\r\n")),
     );
-    compare("page of 20, uncached", "requests/s", &uncached, &ideal, 0.0).await;
+    compare("page of 20, uncached", "requests/s", &uncached, &ideal, None).await;
 }
 
 /// Rounds of the product and of the ideal in turn, after one of each to warm up.
@@ -81,7 +86,7 @@ async fn alternate(product: &Load, ideal: &Load, length: Duration, rounds: usize
     pairs
 }
 
-fn report(figure: &str, unit: &str, pairs: &[(Round, Round)], wanted: f64) {
+fn report(figure: &str, unit: &str, pairs: &[(Round, Round)], goal: Option<f64>) {
     let of = |pick: fn(&(Round, Round)) -> f64| median(pairs.iter().map(pick).collect());
     let (value, ideal) = (of(|pair| pair.0.per_second), of(|pair| pair.1.per_second));
     let ratio = of(|pair| pair.0.per_second / pair.1.per_second);
@@ -92,7 +97,7 @@ fn report(figure: &str, unit: &str, pairs: &[(Round, Round)], wanted: f64) {
         "unit": unit,
         "ideal": ideal.round(),
         "ratio": (ratio * 1000.0).round() / 1000.0,
-        "wanted": wanted,
+        "goal": goal,
         "p50_ms": of(|pair| pair.0.p50_ms),
         "p99_ms": of(|pair| pair.0.p99_ms),
         "ideal_p50_ms": of(|pair| pair.1.p50_ms),

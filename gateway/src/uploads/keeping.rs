@@ -46,7 +46,7 @@ pub async fn keep(gateway: &Gateway, owner: AccountId, arrived: Arrived) -> Resu
         }
         Err(error) => {
             // If it is not certain that the log has it not, the film stays: asking again decides.
-            if !matches!(error, CommandError::Unavailable(_)) {
+            if !matches!(error, CommandError::Unavailable(_) | CommandError::Elsewhere(_)) {
                 discard(gateway, &stored.key).await;
             }
             Err(error.into())

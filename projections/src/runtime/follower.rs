@@ -1,7 +1,8 @@
 //! Follows the log and feeds every open version of every view: each commit is read and decoded once.
 //!
-//! A round takes what is there, folds it into all versions, then writes each: under load the rounds grow by
-//! themselves, and an idle view shows a commit as soon as it is durable.
+//! A round takes what is there, folds it into all versions, then writes each. An idle view shows a commit as soon as it
+//! is durable, and so does one that somebody waits for; otherwise rounds keep a distance, for a write costs about the
+//! same whether it holds one commit or a hundred.
 
 use super::feeder::{CatchUpError, Feeder, OnPoison};
 use super::registry::Registered;
@@ -15,7 +16,7 @@ use spool_tables::{Position, Tables, TablesError};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -25,6 +26,10 @@ const ROUND_BYTES: usize = 256 << 10;
 const SCAN_FROM: u64 = 10_000;
 /// Rows of a scan are written, and queries see them, after so many commits.
 const SCAN_FLUSH: u64 = 20_000;
+/// From one round to the next while nobody waits for what it brings.
+const DISTANCE: Duration = Duration::from_millis(5);
+/// How often it is looked whether somebody does.
+const GLANCE: Duration = Duration::from_micros(500);
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
 pub(super) enum Message {
@@ -108,8 +113,12 @@ impl Follower {
     pub fn run(mut self) {
         self.read_wanted();
         loop {
+            let begun = Instant::now();
             let over = match self.round() {
-                Ok(true) => continue,
+                Ok(true) => {
+                    self.keep_distance(begun);
+                    continue;
+                }
                 Ok(false) => self.wait(),
                 Err(over) => Some(over),
             };
@@ -121,6 +130,13 @@ impl Follower {
                     return;
                 }
             }
+        }
+    }
+
+    /// Lets more commits gather, unless somebody waits for one.
+    fn keep_distance(&self, begun: Instant) {
+        while begun.elapsed() < DISTANCE && !self.seats.iter().any(|seat| seat.feeder.version.is_awaited()) {
+            std::thread::sleep(GLANCE);
         }
     }
 

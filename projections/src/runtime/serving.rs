@@ -60,6 +60,11 @@ impl Version {
         self.watermark.borrow().clone()
     }
 
+    /// Whether anybody waits for [`Version::reached`].
+    pub fn is_awaited(&self) -> bool {
+        self.watermark.receiver_count() > 0
+    }
+
     pub fn set_parked(&self, count: u64) {
         self.parked.store(count, Ordering::Relaxed);
     }
