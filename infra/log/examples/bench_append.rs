@@ -16,6 +16,8 @@ use bytes::Bytes;
 use spool_log::{Config, Log, Operation};
 
 const EVENT_BYTES: usize = 300;
+/// The least that the product should reach of the ideal.
+const GOAL: f64 = 0.7;
 const IDEAL_FILE_BYTES: u64 = 128 << 20;
 
 /// What one round of one side did.
@@ -56,7 +58,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             // Each goes first as often as the other, and neither while the log fills its next segment with zeros from
             // the round before: that is the product's work, and it is in the product's rounds that it must count.
             for side in [round % 2, (round + 1) % 2] {
-                settle(&dir.path().join("log"))?;
+                settle();
                 if side == 0 {
                     ideal.push(run_ideal(
                         (&ideal_file, &mut ideal_at),
@@ -159,12 +161,21 @@ fn report(callers: usize, product: Vec<Round>, ideal: Vec<Round>) {
     let per_second = |rounds: &[Round]| median(rounds.iter().map(|round| round.per_second).collect());
     let (product_rate, ideal_rate) = (per_second(&product), per_second(&ideal));
     let (product_us, ideal_us) = (quantiles(product), quantiles(ideal));
-    println!(
-        "{{\"bench\":\"append\",\"event_bytes\":{EVENT_BYTES},\"callers\":{callers},\"per_second\":{product_rate:.0},\
-         \"ideal_per_second\":{ideal_rate:.0},\"ratio\":{ratio:.3},\"p50_us\":{},\"p99_us\":{},\"ideal_p50_us\":{},\
-         \"ideal_p99_us\":{}}}",
-        product_us.0, product_us.1, ideal_us.0, ideal_us.1
-    );
+    let figures = [
+        ("appends", "1/s", product_rate, ideal_rate, Some(ratio)),
+        ("p50", "µs", product_us.0, ideal_us.0, None),
+        ("p99", "µs", product_us.1, ideal_us.1, None),
+    ];
+    for (what, unit, value, ideal, ratio) in figures {
+        let caller = if callers == 1 { "caller" } else { "callers" };
+        let of_goal = ratio.map_or_else(String::new, |ratio| {
+            format!(",\"ratio\":{ratio:.3},\"goal\":{GOAL}")
+        });
+        println!(
+            "{{\"bench\":\"append\",\"figure\":\"{what}, {callers} {caller}\",\"unit\":\"{unit}\",\"value\":{value:.0},\
+             \"ideal\":{ideal:.0}{of_goal}}}"
+        );
+    }
 }
 
 fn median(mut numbers: Vec<f64>) -> f64 {
@@ -191,22 +202,9 @@ fn microseconds(time: Duration) -> u32 {
     u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
 }
 
-/// Waits until no segment is being made and everything before is on the disk.
-fn settle(log: &Path) -> std::io::Result<()> {
-    let is_new = |entry: std::io::Result<std::fs::DirEntry>| {
-        entry.is_ok_and(|entry| {
-            entry
-                .path()
-                .extension()
-                .is_some_and(|extension| extension == "new")
-        })
-    };
-    while std::fs::read_dir(log)?.any(is_new) {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    // Longer than it takes the log to write its mark.
-    std::thread::sleep(Duration::from_millis(100));
-    Ok(())
+/// Longer than it takes the log to write its mark and to stop filling the next segment.
+fn settle() {
+    std::thread::sleep(Duration::from_millis(150));
 }
 
 fn zero_filled(path: &Path) -> std::io::Result<File> {

@@ -29,8 +29,22 @@ struct Shared {
     metadata: Metadata,
     spare: Mutex<Spare>,
     changed: Condvar,
+    pace: Pace,
     stopping: AtomicBool,
 }
+
+/// Keeps the zeros only a little ahead of the commits, measured in parts of a segment. Written in one go they would
+/// stand in front of everybody's append, and in a log that is hardly used most of them would be for nothing.
+#[derive(Default)]
+struct Pace {
+    allowed: Mutex<u64>,
+    raised: Condvar,
+}
+
+/// The parts of a segment.
+const PARTS: u64 = 256;
+/// How many parts the zeros may be ahead.
+const AHEAD: u64 = 16;
 
 /// The segment after the last one.
 enum Spare {
@@ -50,6 +64,7 @@ impl Preparer {
             metadata,
             spare: Mutex::new(spare),
             changed: Condvar::new(),
+            pace: Pace::default(),
             stopping: AtomicBool::new(false),
         });
         let worker = Arc::clone(&shared);
@@ -71,15 +86,25 @@ impl Preparer {
         Ok(preparer)
     }
 
-    /// Starts making a segment.
+    /// Starts making a segment, at the pace of [`Preparer::keep_up`].
     pub fn ask(&self, sequence: u64) {
         *self.shared.lock() = Spare::Asked;
+        self.shared.pace.set(0);
         self.send(Job::Make(sequence));
     }
 
     /// Writes the index of a closed segment when there is time.
     pub fn index(&self, segment: Arc<Segment>) {
         self.send(Job::Index(segment));
+    }
+
+    /// The segment in use is filled up to `at` of `capacity` bytes.
+    pub fn keep_up(&self, part_before: &mut u64, at: u64, capacity: u64) {
+        let part = at * PARTS / capacity.max(1);
+        if part != *part_before {
+            *part_before = part;
+            self.shared.pace.set(part);
+        }
     }
 
     /// Takes the next segment, waiting for it if it is being made. What failed some time ago is tried once more,
@@ -89,6 +114,7 @@ impl Preparer {
         if failed_before {
             self.ask(sequence);
         }
+        self.shared.pace.set(PARTS);
         let mut spare = self.shared.lock();
         loop {
             match std::mem::replace(&mut *spare, Spare::Taken) {
@@ -114,6 +140,7 @@ impl Preparer {
 impl Drop for Preparer {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
+        self.shared.pace.set(PARTS);
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
             // A panic there was printed already; closing goes on.
@@ -144,7 +171,9 @@ impl Shared {
 
     fn make(&self, sequence: u64) -> io::Result<File> {
         let header = recover::header(&self.config, &self.metadata, sequence);
-        let made = segment::make(&self.config.dir, &header, &|| {
+        let made = segment::make(&self.config.dir, &header, &|at| {
+            self.pace
+                .wait_for((at * PARTS / header.capacity.max(1)).saturating_sub(AHEAD));
             if self.stopping.load(Ordering::Relaxed) {
                 return Err(io::Error::new(
                     io::ErrorKind::Interrupted,
@@ -166,4 +195,20 @@ impl Shared {
     }
 }
 
-const UNPOISONED: &str = "nothing panics while it holds the spare segment";
+impl Pace {
+    fn set(&self, part: u64) {
+        *self.allowed.lock().expect(UNPOISONED) = part;
+        self.raised.notify_all();
+    }
+
+    fn wait_for(&self, part: u64) {
+        let allowed = self.allowed.lock().expect(UNPOISONED);
+        drop(
+            self.raised
+                .wait_while(allowed, |allowed| *allowed < part)
+                .expect(UNPOISONED),
+        );
+    }
+}
+
+const UNPOISONED: &str = "nothing panics while it holds this";

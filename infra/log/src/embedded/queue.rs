@@ -1,6 +1,7 @@
 //! Where appends wait for the writer, in the order they were made.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -10,9 +11,15 @@ use tokio::sync::oneshot;
 use super::answers::Caller;
 use crate::AppendError;
 
+/// How long the writer looks again and again before it sleeps: callers who were just answered are back sooner than a
+/// sleeping thread wakes.
+const SPIN: Duration = Duration::from_micros(40);
+
 pub struct Queue {
     state: Mutex<State>,
     arrived: Condvar,
+    /// How many wait, for a look without the lock.
+    count: AtomicUsize,
 }
 
 struct State {
@@ -71,6 +78,7 @@ impl Queue {
         Self {
             state: Mutex::new(state),
             arrived: Condvar::new(),
+            count: AtomicUsize::new(0),
         }
     }
 
@@ -99,6 +107,7 @@ impl Queue {
             bytes,
             caller,
         });
+        self.count.store(state.waiting.len(), Ordering::Relaxed);
         let wake = state.wake_at != 0 && state.waiting.len() >= state.wake_at;
         if wake {
             state.wake_at = 0;
@@ -113,8 +122,11 @@ impl Queue {
     /// Blocks the writer until there is something to do, and takes everything that waits. What the disk costs is the
     /// sync, so it pays to wait a moment for callers who were just answered and are about to append again.
     pub fn gather(&self, backlog: &mut VecDeque<Pending>, patience: &Patience) -> Wake {
+        if patience.expected > 1 {
+            self.spin(patience.expected);
+        }
         let mut state = self.lock();
-        if state.waiting.len() < patience.expected && patience.expected > 1 {
+        if state.waiting.len() < patience.expected && patience.expected > 1 && patience.window > SPIN {
             state = self.sleep(state, patience.expected, Some(patience.window));
         }
         if state.waiting.is_empty() {
@@ -122,6 +134,7 @@ impl Queue {
         }
         if !state.waiting.is_empty() {
             backlog.extend(state.waiting.drain(..));
+            self.count.store(0, Ordering::Relaxed);
             return Wake::Work;
         }
         match state.phase {
@@ -138,6 +151,7 @@ impl Queue {
     pub fn reset(&self, heads: Vec<u64>, failed: &mut VecDeque<Pending>) {
         let mut state = self.lock();
         failed.extend(state.waiting.drain(..));
+        self.count.store(0, Ordering::Relaxed);
         state.next = heads;
     }
 
@@ -159,6 +173,14 @@ impl Queue {
         state.wake_at = 0;
         drop(state);
         self.arrived.notify_one();
+    }
+
+    /// Looks until `expected` appends wait or it is better to sleep. Whoever else can run goes first.
+    fn spin(&self, expected: usize) {
+        let started = Instant::now();
+        while self.count.load(Ordering::Relaxed) < expected && started.elapsed() < SPIN {
+            std::thread::yield_now();
+        }
     }
 
     /// Sleeps until `count` appends wait, the time is up, or the queue is closed.

@@ -100,7 +100,7 @@ fn create(config: &Config) -> Result<Metadata, OpenError> {
         partitions: config.partitions,
         first_segment: 0,
     };
-    segment::make(dir, &header(config, &metadata, 0), &|| {
+    segment::make(dir, &header(config, &metadata, 0), &|_| {
         config.before(Operation::Prepare)
     })
     .map_err(failed("making", &path))?;

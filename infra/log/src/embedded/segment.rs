@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::RwLock;
@@ -42,9 +43,12 @@ impl Segment {
     }
 }
 
-/// Makes a segment file full of zeros and puts it in place, durably. `proceed` is asked before each piece and may
-/// stop it with an error; whatever happens, nothing half-made is left behind.
-pub fn make(dir: &Path, header: &SegmentHeader, proceed: &dyn Fn() -> io::Result<()>) -> io::Result<File> {
+/// Asked before each piece of a segment that is being made, with the number of bytes made before.
+type Proceed<'a> = &'a dyn Fn(u64) -> io::Result<()>;
+
+/// Makes a segment file full of zeros and puts it in place, durably. `proceed` is asked before each piece; it may take
+/// its time, or stop it with an error. Whatever happens, nothing half-made is left behind.
+pub fn make(dir: &Path, header: &SegmentHeader, proceed: Proceed<'_>) -> io::Result<File> {
     let path = directory::segment_path(dir, header.sequence);
     let new = directory::new_path(&path);
     let made = fill(&new, header, proceed).and_then(|file| {
@@ -59,17 +63,15 @@ pub fn make(dir: &Path, header: &SegmentHeader, proceed: &dyn Fn() -> io::Result
     made
 }
 
-fn fill(path: &Path, header: &SegmentHeader, proceed: &dyn Fn() -> io::Result<()>) -> io::Result<File> {
-    const PIECE_BYTES: u64 = 1 << 20;
-    /// Syncing in between keeps the disk from having to take all of it at once, in front of somebody's append.
-    const PIECES_PER_SYNC: u64 = 4;
+fn fill(path: &Path, header: &SegmentHeader, proceed: Proceed<'_>) -> io::Result<File> {
+    const PIECE_BYTES: u64 = 256 << 10;
     let file = OpenOptions::new()
         .create(true)
         .truncate(true)
         .read(true)
         .write(true)
         .open(path)?;
-    proceed()?;
+    proceed(0)?;
     // Asks for the room in one piece, and tells that there is none before the rest of it has been filled with zeros.
     // Alone it would not do: the first write to such blocks changes metadata, which makes each sync dearer.
     match fallocate(&file, FallocateFlags::empty(), 0, header.capacity) {
@@ -79,17 +81,14 @@ fn fill(path: &Path, header: &SegmentHeader, proceed: &dyn Fn() -> io::Result<()
     file.write_all_at(&header.encode(), 0)?;
     let zeros = vec![0; PIECE_BYTES as usize];
     let mut at = SEGMENT_HEADER_BYTES;
-    for piece in 1.. {
-        proceed()?;
+    while at < header.capacity {
+        proceed(at)?;
         let length = PIECE_BYTES.min(header.capacity - at);
         file.write_all_at(&zeros[..length as usize], at)?;
+        // Lets the disk begin with them without waiting for it, so that the sync at the end has little left to do: it
+        // would stand in front of somebody's append. Only a hint; what is being written stays in memory.
+        let _ = fadvise(&file, at, NonZeroU64::new(length), Advice::DontNeed);
         at += length;
-        if at == header.capacity {
-            break;
-        }
-        if piece % PIECES_PER_SYNC == 0 {
-            file.sync_data()?;
-        }
     }
     file.sync_all()?;
     Ok(file)

@@ -32,6 +32,8 @@ pub struct Writer {
     /// Where the next batch goes.
     at: u64,
     next_batch: u64,
+    /// How much of the segment is filled, as the preparer was told, in its own parts.
+    part: u64,
     /// Nothing was written since the last mark.
     marked: bool,
     backlog: VecDeque<Pending>,
@@ -68,6 +70,7 @@ impl Writer {
             segment,
             at,
             next_batch,
+            part: 0,
             marked,
             backlog: VecDeque::new(),
             batch: Vec::new(),
@@ -161,8 +164,10 @@ impl Writer {
         let segment = Arc::new(Segment::new(&self.shared.config.dir, header, index));
         let closed = std::mem::replace(&mut self.segment, Arc::clone(&segment));
         self.shared.segments.write().expect(UNPOISONED).push(segment);
-        self.preparer.ask(sequence + 1);
+        self.part = 0;
+        // In this order, for making the next one takes as long as this one lasts.
         self.preparer.index(closed);
+        self.preparer.ask(sequence + 1);
         Ok(())
     }
 
@@ -309,6 +314,8 @@ impl Writer {
     fn advance(&mut self) {
         self.at += self.buffer.len() as u64;
         self.next_batch += 1;
+        self.preparer
+            .keep_up(&mut self.part, self.at, self.segment.header.capacity);
         let mut index = self.segment.index.write().expect(UNPOISONED);
         index.end = self.at;
         index.next_batch = self.next_batch;

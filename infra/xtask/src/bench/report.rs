@@ -46,12 +46,13 @@ fn section(bench: &Bench, lines: &str) -> String {
     if let Some(load) = lines.lines().next().and_then(|line| field(line, "load")) {
         text.push_str(&format!("Load before: {load}.\n\n"));
     }
-    text.push_str("| Figure | Value | Unit | Ratio | Goal |\n|---|---:|---|---:|---:|\n");
+    text.push_str("| Figure | Value | Ideal | Unit | Ratio | Goal |\n|---|---:|---:|---|---:|---:|\n");
     for line in lines.lines().filter(|line| field(line, "figure").is_some()) {
         text.push_str(&format!(
-            "| {} | {} | {} | {} | {} |\n",
+            "| {} | {} | {} | {} | {} | {} |\n",
             field(line, "figure").unwrap_or_default().replace('|', "/"),
             number(line, "value"),
+            number(line, "ideal"),
             field(line, "unit").unwrap_or_default(),
             known(line, "ratio").unwrap_or_default(),
             known(line, "goal").unwrap_or_default(),
@@ -111,7 +112,10 @@ mod tests {
         let lines = "{\"load\":\"0.1 0.2 0.3\"}\n\
                      {\"bench\":\"append\",\"figure\":\"16 callers\",\"value\":41234.6,\"unit\":\"1/s\",\"ratio\":0.913}\n";
         let text = section(&BENCHES[0], lines);
-        assert!(text.contains("| 16 callers | 41 235 | 1/s | 0.91 |  |"), "{text}");
+        assert!(
+            text.contains("| 16 callers | 41 235 |  | 1/s | 0.91 |  |"),
+            "{text}"
+        );
         assert!(text.contains("Load before: 0.1 0.2 0.3."));
     }
 
