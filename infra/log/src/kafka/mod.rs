@@ -1,6 +1,6 @@
 //! The log on a topic of Kafka. `crate::term` has the protocol; here is what carries it out: `partition` joins a seat to
-//! its surroundings, `sender` writes, `tail` reads what everybody writes, `tips` asks where it ends, `cursor` and `reads` read
-//! what is older, `index` remembers where to begin.
+//! its surroundings, `sender` writes over what `spares` has ready, `tail` reads what everybody writes, `tips` asks where it
+//! ends, `cursor` and `reads` read what is older, `index` remembers where to begin.
 
 mod config;
 mod cursor;
@@ -9,6 +9,7 @@ mod opening;
 mod partition;
 mod reads;
 mod sender;
+mod spares;
 mod tail;
 mod tips;
 
@@ -65,6 +66,7 @@ struct World {
     memory: Mutex<Memory>,
     began: Instant,
     tips: tips::Tips,
+    spares: spares::Spares,
 }
 
 impl World {
@@ -195,6 +197,7 @@ impl Handle {
         for partition in partitions {
             partition.close();
         }
+        self.shared.world.spares.end();
     }
 }
 

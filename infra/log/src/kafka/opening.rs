@@ -13,6 +13,7 @@ use spool_kafka::{Connection, Context, Error};
 
 use super::index::{Found, Index};
 use super::partition::Partition;
+use super::spares::Spares;
 use super::tail::Tail;
 use super::tips::Tips;
 use super::{AROUND_BYTES, Handle, KafkaConfig, Running, Shared, World, record_bytes_max};
@@ -59,6 +60,7 @@ pub fn open(mut config: KafkaConfig) -> Result<Handle, OpenError> {
         memory: Mutex::new(Memory::new(&heads, config.memory_bytes)),
         began: Instant::now(),
         tips: Tips::start(asking, topic.clone()).map_err(thread)?,
+        spares: Spares::start(&config).map_err(thread)?,
         topic,
         config: config.clone(),
     });

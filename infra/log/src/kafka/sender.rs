@@ -1,53 +1,49 @@
 //! A connection that writes the records of one term to one partition, in their order.
 
-use std::sync::Weak;
+use std::sync::{OnceLock, Weak};
 
 use rdkafka::ClientContext;
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{DeliveryResult, Message};
-use rdkafka::producer::{BaseRecord, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext};
 use spool_kafka::Context;
 
 use super::World;
 use super::partition::Partition;
+use super::spares::Connection;
 use crate::term::Record;
 
 pub struct Sender {
     pub attempt: u64,
     partition: i32,
     /// Taken only when dropped.
-    producer: Option<ThreadedProducer<Reports>>,
+    producer: Option<Connection>,
 }
 
 /// Passes on what the brokers say of each record.
-struct Reports {
-    attempt: u64,
-    partition: Weak<Partition>,
+#[derive(Default)]
+pub struct Reports {
+    writer: OnceLock<Writer>,
     context: Context,
+}
+
+/// Whose records they are.
+struct Writer {
+    partition: Weak<Partition>,
+    attempt: u64,
 }
 
 impl Sender {
     pub fn open(world: &World, number: u16, partition: Weak<Partition>, attempt: u64) -> KafkaResult<Self> {
-        let silence = super::config::milliseconds(world.config.silence)
-            .max(10)
-            .to_string();
-        let mut config = world.config.settings.producer();
-        config
-            .set("linger.ms", world.config.linger.as_millis().to_string())
-            .set("message.timeout.ms", &silence)
-            .set("request.timeout.ms", &silence)
-            .set("socket.nagle.disable", "true")
-            .set("socket.connection.setup.timeout.ms", "1000");
-        let reports = Reports {
-            attempt,
-            partition,
-            context: Context::default(),
-        };
+        let producer = world.spares.take()?;
+        let writer = Writer { partition, attempt };
+        let unused = producer.context().writer.set(writer).is_ok();
+        debug_assert!(unused, "a connection is used for one term only");
         Ok(Self {
             attempt,
             partition: i32::from(number),
-            producer: Some(ThreadedProducer::from_config_and_context(&config, reports)?),
+            producer: Some(producer),
         })
     }
 
@@ -86,7 +82,10 @@ impl ProducerContext for Reports {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, seq: usize) {
-        let Some(partition) = self.partition.upgrade() else {
+        let Some(writer) = self.writer.get() else {
+            return;
+        };
+        let Some(partition) = writer.partition.upgrade() else {
             return;
         };
         let outcome = match result {
@@ -97,6 +96,6 @@ impl ProducerContext for Reports {
                 Err(())
             }
         };
-        partition.reported(self.attempt, seq as u64, outcome);
+        partition.reported(writer.attempt, seq as u64, outcome);
     }
 }
