@@ -20,6 +20,19 @@ impl Context {
         self.lock().clone()
     }
 
+    fn note(&self, code: RDKafkaErrorCode, reason: &str) {
+        let mut trouble = self.lock();
+        let is_worse = match *trouble {
+            Some((RDKafkaErrorCode::Authentication, _)) => false,
+            // "All brokers are down" says less than why the last of them is.
+            Some(_) => code != RDKafkaErrorCode::AllBrokersDown,
+            None => true,
+        };
+        if is_worse {
+            *trouble = Some((code, reason.to_owned()));
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<(RDKafkaErrorCode, String)>> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -33,22 +46,19 @@ impl ClientContext for Context {
             }
             _ => tracing::debug!(target: "librdkafka", facility, "{message}"),
         }
+        // A broker that hangs up, as one does that wants credentials, is told of here and nowhere else.
+        if facility == "FAIL" {
+            let reason = message
+                .split_once("]: ")
+                .map_or(message, |(_thread, reason)| reason);
+            self.note(RDKafkaErrorCode::BrokerTransportFailure, reason);
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(target: "librdkafka", %error, "{reason}");
-        let Some(code) = error.rdkafka_error_code() else {
-            return;
-        };
-        let mut trouble = self.lock();
-        let is_worse = match *trouble {
-            Some((RDKafkaErrorCode::Authentication, _)) => false,
-            // "All brokers are down" says less than why the last of them is.
-            Some(_) => code != RDKafkaErrorCode::AllBrokersDown,
-            None => true,
-        };
-        if is_worse {
-            *trouble = Some((code, reason.to_owned()));
+        if let Some(code) = error.rdkafka_error_code() {
+            self.note(code, reason);
         }
     }
 }

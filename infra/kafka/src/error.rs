@@ -5,7 +5,10 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 /// Why the brokers did not do what they were asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    #[error("no Kafka broker answers at {brokers}: {detail}; check kafka.brokers, and that one of them runs")]
+    #[error(
+        "no Kafka broker answers at {brokers}: {detail}; check kafka.brokers, that one of them runs, and kafka.properties if they \
+         want TLS or credentials"
+    )]
     Unreachable { brokers: String, detail: String },
     #[error(
         "Kafka refuses these credentials: {detail}; check kafka.properties (sasl.username, sasl.password, ssl.…)"

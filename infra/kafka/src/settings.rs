@@ -2,6 +2,7 @@
 
 use crate::{Error, RECORD_BYTES_MAX};
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -127,6 +128,7 @@ impl Settings {
     fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config
+            .set_log_level(RDKafkaLogLevel::Info)
             .set("bootstrap.servers", &self.brokers)
             .set("client.id", &self.client_id)
             .set("reconnect.backoff.ms", "50")

@@ -4,9 +4,9 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use spool_kafka::topics::{self, Report, TopicSpec};
-use spool_kafka::{Connection, Settings};
+use spool_kafka::{Connection, PartitionState, Settings};
 use spool_services::{Kafka, fresh_name};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const WITHIN: Duration = Duration::from_secs(20);
 
@@ -46,6 +46,7 @@ async fn check_found(partitions: i32, changed: (&str, &str), expected: &[&str]) 
         topic = topic.set(changed.0, changed.1);
     }
     make(&settings, &topic).await;
+    led(&connection, &name).await;
     let specs = [TopicSpec::log(4, 1)];
     let checked = topics::check(&connection, &specs)
         .await
@@ -66,6 +67,21 @@ async fn check_found(partitions: i32, changed: (&str, &str), expected: &[&str]) 
         .await
         .expect("it can be checked");
     assert_eq!(ensured, checked);
+}
+
+/// Waits until each partition of the new topic has a leader; without one, that would be found as well.
+async fn led(connection: &Connection, name: &str) {
+    let deadline = Instant::now() + WITHIN;
+    loop {
+        let partitions = connection.partitions(name).await.expect("an answer");
+        let all_led =
+            |partitions: Vec<PartitionState>| partitions.iter().all(|partition| partition.has_leader);
+        if partitions.is_some_and(all_led) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{name} has no leaders");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 async fn make(settings: &Settings, topic: &NewTopic<'_>) {
