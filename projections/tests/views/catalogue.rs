@@ -1,7 +1,7 @@
 //! What the catalogue says of a video, from the upload to the end.
 
 use crate::story::{Story, film, rung, segments, sound};
-use crate::world::World;
+use crate::world::{World, tables};
 use spool_domain::actors::Actor;
 use spool_domain::ids::{JobId, VideoId};
 use spool_domain::jobs::{Command, Fact};
@@ -243,7 +243,7 @@ async fn nothing_is_left_of_a_deleted_video_and_its_job_says_no_more() {
     assert_eq!(catalogue.video(id).expect("the view answers"), None);
     assert_eq!(catalogue.rendition(id, "360p").expect("the view answers"), None);
     assert_eq!(world.page(Of::Owner(owner), None, 10).0, [""; 0]);
-    let tables = spool_tables::Tables::open(world.dir.path().join("tables")).expect("the directory is there");
+    let tables = tables(&world.dir);
     let rows = tables.view("catalogue_r1", 1).expect("the file is there");
     for table in rows.tables() {
         assert_eq!(rows.count(&table, None).expect("it can be counted"), 0, "{table}");

@@ -1,7 +1,7 @@
 //! A new version is filled beside the one that serves, and takes over in one step.
 
 use crate::story::{Story, film, rung, segments};
-use crate::world::{World, blocking};
+use crate::world::{World, blocking, tables};
 use spool_domain::jobs::Fact;
 use spool_domain::videos::Visibility;
 use spool_projections::{Changes, Phase, Projections, RebuildError};
@@ -113,7 +113,7 @@ async fn one_older_version_is_kept_and_fed_for_a_way_back() {
         assert_eq!(rebuild.finished().await.expect("it ends well"), version);
     }
     let on_disk = |world: &World| {
-        let tables = spool_tables::Tables::open(world.dir.path().join("tables")).expect("it is there");
+        let tables = tables(&world.dir);
         tables.versions("jobs_r1").expect("it can be listed")
     };
     assert_eq!(on_disk(&world), [2, 3]);

@@ -7,7 +7,7 @@ use spool_domain::ids::ViewId;
 use spool_log::Log;
 use spool_projections::{Projections, Switcher, Verified};
 use spool_schemas::Commit;
-use spool_tables::Tables;
+use spool_tables::{CqlSettings, Tables};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -101,8 +101,22 @@ fn open_log(dir: &TempDir) -> Log {
 }
 
 fn start(log: &Log, dir: &TempDir) -> Projections {
-    let tables = Tables::open(dir.path().join("tables")).expect("a directory for tables can be made");
-    Projections::start(log.clone(), tables, switcher(log.clone())).expect("the views start")
+    Projections::start(log.clone(), tables(dir), switcher(log.clone())).expect("the views start")
+}
+
+/// The world's tables: in its directory, or in a keyspace of its own on the CQL server at `SPOOL_TEST_VIEWS_CQL`
+/// (host:port).
+pub fn tables(dir: &TempDir) -> Tables {
+    let Ok(contact_point) = std::env::var("SPOOL_TEST_VIEWS_CQL") else {
+        return Tables::open(dir.path().join("tables")).expect("a directory for tables can be made");
+    };
+    let mut settings = CqlSettings::new([contact_point]);
+    let name = dir.path().file_name().expect("it lies below another directory");
+    // The directory's name is unique, but for upper and lower case, and has other signs than a keyspace may.
+    let name = name.as_encoded_bytes().iter().map(|byte| format!("{byte:02x}"));
+    settings.keyspace = format!("views_{}", name.collect::<String>());
+    settings.request_timeout = SOON;
+    Tables::cql(settings).expect("the CQL server answers")
 }
 
 /// Records switches as the executor would.
