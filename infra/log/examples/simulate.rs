@@ -9,7 +9,7 @@ mod nodes;
 mod random;
 #[path = "../tests/sim/weather.rs"]
 mod weather;
-#[path = "../tests/sim/world.rs"]
+#[path = "../tests/sim/world/mod.rs"]
 mod world;
 
 use std::process::ExitCode;
