@@ -97,7 +97,10 @@ impl Check {
 impl Gateway {
     async fn health(&self) -> Response {
         let views = self.parts().projections.status();
-        let (log, blobs) = (Check::of(self.check_log().await), Check::of(self.check_blobs().await));
+        let (log, blobs) = (
+            Check::of(self.check_log().await),
+            Check::of(self.check_blobs().await),
+        );
         let projections = Check::of(check_views(&views));
         let is_ready = log.ok && blobs.ok && projections.ok;
         let (code, status) = if is_ready {
