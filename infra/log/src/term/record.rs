@@ -246,7 +246,7 @@ mod tests {
             commits: vec![Bytes::from_static(b"{}"), Bytes::new()],
         });
         let written =
-            b"SPLG\x01\x02\0\0\x81\xe0\x0c\x9f\x07\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x29\0\0\0\0\0\0\0\
+            b"SPLG\x01\x02\0\0\x94\x4e\xfb\x15\x07\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x29\0\0\0\0\0\0\0\
             \x02\0\0\0\x02\0\0\0{}\0\0\0\0";
         assert_eq!(record.encode().as_ref(), written);
     }
