@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::flags::Flags;
 use crate::setup::{self, Purpose};
-use crate::{cargo, json, machine, say, web};
+use crate::{cargo, json, machine, say, services, web};
 
 pub const HELP: &str = "
 cargo xtask bench [NAME…]
@@ -19,7 +19,7 @@ cargo xtask bench [NAME…]
 Builds with optimisation, runs the measurements one after another and writes infra/docs/BENCHMARKS.md. Each compares
 the product with an ideal in the same run, because two runs on a busy machine cannot be compared.
 
-  NAME    only some of: append, http, rebuild, transcode, first_segment (the others keep their last figures)
+  NAME    only some of: append, http, rebuild, transcode, first_segment, kafka, cql (the others keep their last figures)
 ";
 
 /// One measurement: an example program that prints a JSON object a line.
@@ -61,6 +61,16 @@ pub const BENCHES: &[Bench] = &[
         package: "spool",
         about: "Time from the last byte of an upload to the first segment that decodes, for a 10-minute film.",
     },
+    Bench {
+        name: "kafka",
+        package: "spool-log",
+        about: "Appends to the log on one Kafka broker, beside a bare rdkafka produce with the same settings.",
+    },
+    Bench {
+        name: "cql",
+        package: "spool-tables",
+        about: "Commits of a view into Apache Cassandra, beside a bare loop of prepared inserts.",
+    },
 ];
 
 pub fn run(mut flags: Flags) -> Result<()> {
@@ -76,6 +86,7 @@ pub fn run(mut flags: Flags) -> Result<()> {
     let node = setup::prepare(Purpose::Bench)?;
     web::build(&node)?;
     build()?;
+    services::fetch()?;
     fs::create_dir_all(results())?;
 
     let mut failed = Vec::new();

@@ -11,7 +11,12 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "spool-log",
         // Itself for its tests, which turn on its features.
-        &["spool-kafka", "spool-services", "spool-eventstore-double", "spool-log"],
+        &[
+            "spool-kafka",
+            "spool-services",
+            "spool-eventstore-double",
+            "spool-log",
+        ],
     ),
     ("spool-tables", &["spool-services"]),
     ("spool-blobs", &["spool-services"]),
