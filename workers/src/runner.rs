@@ -66,9 +66,7 @@ impl Workers {
     }
 
     async fn claim_jobs(&self, worker: &str, tasks: &TaskTracker, stop: &CancellationToken) {
-        let slots = Arc::new(Semaphore::new(
-            usize::try_from(self.parts.config.media.concurrent_jobs()).unwrap_or(1),
-        ));
+        let slots = Arc::new(Semaphore::new(self.parts.config.media.concurrent_jobs()));
         let running = Running::default();
         let jobs = self.parts.projections.jobs();
         let mut changed = jobs.watch();

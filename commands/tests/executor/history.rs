@@ -1,7 +1,7 @@
 //! What the log says happened, and whether the executors think the same.
 
-use crate::world::World;
-use spool_commands::{Commands, Feature};
+use crate::world::{World, until};
+use spool_commands::{CommandError, Commands, Feature};
 use spool_domain::decider::refold;
 use spool_domain::ids::{Feature as Word, StreamId};
 use spool_domain::{accounts, jobs, reservations, uploads, videos, views};
@@ -138,6 +138,25 @@ async fn compare_as<D: Feature + Debug + PartialEq>(
 ) {
     let (version, events) = &history.streams[&stream];
     let events: Vec<D::Event> = events.iter().map(own).collect();
-    let known = commands.state::<D>(stream).await.expect("the state can be had");
+    let known = known::<D>(commands, stream).await;
     assert_eq!(known, (refold::<D>(&events), *version), "{stream}");
+}
+
+/// Where several nodes share the log, another's claim may still have been on its way: then it is claimed once more.
+async fn known<D: Feature>(commands: &Commands, stream: StreamId) -> (D, u64) {
+    let log = commands.log();
+    for _ in 0..10 {
+        match commands.state::<D>(stream).await {
+            Err(CommandError::Elsewhere(_)) => {
+                let partition = stream.partition(log.partitions());
+                until("it leads again", async || {
+                    log.claim(partition);
+                    log.leads(partition)
+                })
+                .await;
+            }
+            known => return known.expect("the state can be had"),
+        }
+    }
+    panic!("somebody claims the partition of {stream} again and again");
 }

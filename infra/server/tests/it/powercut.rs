@@ -89,7 +89,10 @@ async fn cut_and_compare(campaign: &Campaign, wrapper: &[&str]) -> Result<String
         one_cut(&setup, &disk, &mut crowd, round, &mut choices).await?;
         in_doubt += crowd.in_doubt();
         disk.restore()?;
-        setup.verify()?;
+        // A server may die before it has made its log; but then it has promised nothing to anybody.
+        if setup.has_log() || crowd.acknowledged() > 0 {
+            setup.verify()?;
+        }
     }
     finish(&setup, &mut crowd).await?;
     acknowledged += crowd.acknowledged();

@@ -25,6 +25,11 @@ pub struct Setup {
 }
 
 impl Setup {
+    /// Whether there is anything that could be verified.
+    pub fn has_log(&self) -> bool {
+        self.data.join("log").exists()
+    }
+
     pub fn new(data: impl Into<PathBuf>, log: impl Into<PathBuf>) -> Self {
         let setup = Self {
             data: data.into(),
