@@ -23,6 +23,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// A command that met another's failure is decided again so often before it is given up.
 const ATTEMPTS: usize = 8;
 
+/// What came of a command, the partition's next offset, and what has to land before that may be told.
+type Decided = (Result<Decision, CommandError>, u64, Option<InFlight>);
+
 pub struct Shared {
     pub log: Log,
     pub clock: Clock,
@@ -75,13 +78,21 @@ impl Shared {
         let partition = self.partition_of(stream);
         loop {
             self.be_ready(partition).await?;
-            let (seen, barrier) = {
+            let looked = {
                 let mut inner = self.lock(partition);
-                let (state, version) = inner.state(stream)?;
-                (look(state, version), self.barrier(&mut inner))
+                if self.is_good(&mut inner) {
+                    let (state, version) = inner.state(stream)?;
+                    Ok((look(state, version), self.barrier(&mut inner)))
+                } else {
+                    Err(Failure::read_again())
+                }
             };
-            match landed(barrier).await.map_err(Failure::of_barrier) {
-                Ok(()) => return Ok(seen),
+            let landed = match looked {
+                Ok((seen, barrier)) => landed(barrier).await.map(|()| seen).map_err(Failure::of_barrier),
+                Err(failure) => Err(failure),
+            };
+            match landed {
+                Ok(seen) => return Ok(seen),
                 Err(Failure::Again(_)) if attempts < ATTEMPTS => attempts += 1,
                 Err(Failure::Again(error) | Failure::Final(error)) => return Err(error),
             }
@@ -107,7 +118,7 @@ impl Shared {
     ) -> Result<Outcome, Failure> {
         let partition = self.partition_of(stream);
         self.be_ready(partition).await?;
-        let (decision, next, flight) = self.decide(partition, stream, command, ask);
+        let (decision, next, flight) = self.decide(partition, stream, command, ask)?;
         let is_commit = matches!(decision, Ok(Decision::Commit { .. }));
         landed(flight).await.map_err(|error| match is_commit {
             true => Failure::from(error),
@@ -144,8 +155,11 @@ impl Shared {
         stream: StreamId,
         command: &AnyCommand,
         ask: &Ask,
-    ) -> (Result<Decision, CommandError>, u64, Option<InFlight>) {
+    ) -> Result<Decided, Failure> {
         let mut inner = self.lock(partition);
+        if !self.is_good(&mut inner) {
+            return Err(Failure::read_again());
+        }
         let earliest = inner.earliest();
         // Where others write as well, a head says nothing about our own commits.
         let head = if self.is_shared() {
@@ -167,7 +181,7 @@ impl Shared {
         if inner.earliest() != earliest {
             self.alarm.rearm();
         }
-        (decision, inner.next, flight)
+        Ok((decision, inner.next, flight))
     }
 
     /// The answer of a command that was accepted before.

@@ -14,6 +14,13 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// The state that a command was to be decided on has to be read again first.
+    pub fn read_again() -> Self {
+        Self::Again(CommandError::Unavailable(
+            "this node keeps losing its partition".into(),
+        ))
+    }
+
     /// A barrier that fails says nothing about the question itself, only that it rested on too much.
     pub fn of_barrier(error: AppendError) -> Self {
         match Self::from(error) {

@@ -71,7 +71,7 @@ impl Shared {
 
     /// Brings the state of a partition to the end of the log, if it is not there.
     async fn read_on(self: &Arc<Self>, partition: u16) -> Result<(), CommandError> {
-        if self.is_current(&self.lock(partition)) {
+        if self.is_current(&mut self.lock(partition)) {
             return Ok(());
         }
         let shared = Arc::clone(self);
@@ -84,16 +84,21 @@ impl Shared {
     }
 
     /// What is on its way counts already, so the state may be ahead of the log.
-    fn is_current(&self, inner: &Partition) -> bool {
-        !inner.is_spoilt() && (!inner.is_settled() || inner.next >= self.log.head(inner.number))
+    fn is_current(&self, inner: &mut Partition) -> bool {
+        self.is_good(inner) && (!inner.is_settled() || inner.next >= self.log.head(inner.number))
+    }
+
+    /// Whether the state is one that can be decided on.
+    pub fn is_good(&self, inner: &mut Partition) -> bool {
+        !self.is_shared() || inner.is_good_in(self.log.owner(inner.number).map(|owner| owner.term))
     }
 
     /// Blocking.
     fn catch_up(&self, partition: u16) -> Result<(), RecoveryError> {
         loop {
             let (from, reading) = {
-                let inner = self.lock(partition);
-                if self.is_current(&inner) {
+                let mut inner = self.lock(partition);
+                if self.is_current(&mut inner) {
                     return Ok(());
                 }
                 if inner.is_spoilt() {
@@ -106,7 +111,7 @@ impl Shared {
             let records = self.log.read(partition, from, READ_BYTES)?;
             let mut inner = self.lock(partition);
             let is_as_it_was = inner.next == from && inner.reading() == reading && inner.is_settled();
-            if !is_as_it_was || inner.is_spoilt() {
+            if !is_as_it_was || !self.is_good(&mut inner) {
                 continue;
             }
             let earliest = inner.earliest();

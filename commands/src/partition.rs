@@ -32,6 +32,8 @@ pub struct Partition {
     spoilt: bool,
     /// How often the state was read again.
     reading: u64,
+    /// The term in which what is on its way was decided.
+    term: Option<u64>,
     commit_bytes_max: usize,
 }
 
@@ -98,6 +100,7 @@ impl Partition {
             undos: Undos::default(),
             spoilt: false,
             reading: 0,
+            term: None,
             commit_bytes_max,
         }
     }
@@ -115,6 +118,16 @@ impl Partition {
     /// Which reading of the log the state rests on.
     pub const fn reading(&self) -> u64 {
         self.reading
+    }
+
+    /// Whether the state may be decided on in `term`. What is on its way in another term may have been lost, and others'
+    /// commits be in its place: then the numbers fit and the state does not.
+    pub fn is_good_in(&mut self, term: Option<u64>) -> bool {
+        if !self.undos.is_empty() && self.term != term {
+            self.spoilt = true;
+        }
+        self.term = term;
+        !self.spoilt
     }
 
     /// What was counted in `reading` may not have happened.
