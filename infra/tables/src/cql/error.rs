@@ -18,12 +18,15 @@ pub(super) fn server(doing: &'static str, reason: impl ToString) -> TablesError 
 }
 
 /// The server has no such table, or does not know it yet: it was dropped, or is being made. (The first is what Cassandra
-/// says, the second ScyllaDB. Neither has a code for it.)
+/// says, the second ScyllaDB. The third is Cassandra's when the schema has the table already and the storage engine has
+/// not, or has it no longer. None has a code for it.)
 pub(super) fn is_missing_table(error: &TablesError) -> bool {
     let TablesError::Server { reason, .. } = error else {
         return false;
     };
-    reason.contains("does not exist") || reason.contains("unconfigured table")
+    ["does not exist", "unconfigured table", "Unknown CF "]
+        .iter()
+        .any(|sign| reason.contains(sign))
 }
 
 pub(super) fn execution(doing: &'static str) -> impl FnOnce(ExecutionError) -> TablesError {
