@@ -83,13 +83,22 @@ impl SmallDisk {
         Ok(Self { mounted })
     }
 
-    /// Fills all but `spare` bytes, with a file that can be removed.
+    /// Fills all but `spare` bytes, with a file that can be removed. The server that is tested writes to the same disk
+    /// meanwhile, so what was free a moment ago may not be free any more: then it is measured again.
     pub fn fill_but(&self, spare: u64) -> Result<PathBuf> {
         let filler = self.mounted.join("filler");
-        let free = free_bytes(&self.mounted)?;
-        let bytes = free.saturating_sub(spare).to_string();
-        run("fallocate", &["-l", &bytes], &[&filler])?;
-        Ok(filler)
+        let mut filled = Ok(());
+        for _ in 0..100 {
+            let free = free_bytes(&self.mounted)?;
+            let bytes = free.saturating_sub(spare).to_string();
+            filled = run("fallocate", &["-l", &bytes], &[&filler]);
+            if filled.is_ok() {
+                break;
+            }
+            // What it had taken before it failed must not count as filled.
+            std::fs::remove_file(&filler).context("removing the file that did not fit")?;
+        }
+        filled.map(|()| filler)
     }
 }
 
