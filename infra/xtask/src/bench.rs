@@ -28,6 +28,8 @@ pub struct Bench {
     package: &'static str,
     /// What is measured and beside what, for the report.
     pub about: &'static str,
+    /// Starts Kafka or Cassandra, which have to be fetched before.
+    needs_servers: bool,
 }
 
 pub const BENCHES: &[Bench] = &[
@@ -36,6 +38,7 @@ pub const BENCHES: &[Bench] = &[
         package: "spool-log",
         about: "Durable appends of 300-byte events by 1, 16 and 128 callers, beside a loop that writes the same bytes \
                 to a zero-filled file with one fdatasync per batch.",
+        needs_servers: false,
     },
     Bench {
         name: "http",
@@ -43,33 +46,39 @@ pub const BENCHES: &[Bench] = &[
         about: "Commands over HTTP (token checked, JSON in, durable, answered) by 64 connections, beside a bare axum \
                 route that only group-commits the same bytes; and a page of 20 of the catalogue, beside a bare route \
                 that returns the same bytes.",
+        needs_servers: false,
     },
     Bench {
         name: "rebuild",
         package: "spool-projections",
         about: "Rebuild of the analytics view from a million events, beside decoding and folding the same bytes in \
                 memory without tables.",
+        needs_servers: false,
     },
     Bench {
         name: "transcode",
         package: "spool-media",
         about: "CPU of a transcode of the demo film looped to 60 s, beside one ffmpeg command with a split filter at \
                 the same settings.",
+        needs_servers: false,
     },
     Bench {
         name: "first_segment",
         package: "spool",
         about: "Time from the last byte of an upload to the first segment that decodes, for a 10-minute film.",
+        needs_servers: false,
     },
     Bench {
         name: "kafka",
         package: "spool-log",
         about: "Appends to the log on one Kafka broker, beside a bare rdkafka produce with the same settings.",
+        needs_servers: true,
     },
     Bench {
         name: "cql",
         package: "spool-tables",
         about: "Commits of a view into Apache Cassandra, beside a bare loop of prepared inserts.",
+        needs_servers: true,
     },
 ];
 
@@ -86,7 +95,9 @@ pub fn run(mut flags: Flags) -> Result<()> {
     let node = setup::prepare(Purpose::Bench)?;
     web::build(&node)?;
     build()?;
-    services::fetch()?;
+    if chosen.iter().any(|bench| bench.needs_servers) {
+        services::fetch()?;
+    }
     fs::create_dir_all(results())?;
 
     let mut failed = Vec::new();

@@ -88,15 +88,15 @@ impl SmallDisk {
     pub fn fill_but(&self, spare: u64) -> Result<PathBuf> {
         let filler = self.mounted.join("filler");
         let mut filled = Ok(());
-        for _ in 0..100 {
+        for _ in 0..10 {
             let free = free_bytes(&self.mounted)?;
             let bytes = free.saturating_sub(spare).to_string();
             filled = run("fallocate", &["-l", &bytes], &[&filler]);
             if filled.is_ok() {
                 break;
             }
-            // What it had taken before it failed must not count as filled.
-            std::fs::remove_file(&filler).context("removing the file that did not fit")?;
+            // What it had taken before it failed must not count as filled. The failure is what is told, not this one.
+            let _ = std::fs::remove_file(&filler);
         }
         filled.map(|()| filler)
     }
