@@ -1,7 +1,12 @@
 //! Tells callers that their appends are durable, without holding the writer up.
 //!
 //! Waking a task from a thread outside its runtime costs a lock and often a system call; from inside the runtime it
-//! costs next to nothing. So the callers of one runtime are woken together, by a task there.
+//! costs next to nothing. So the callers of one runtime are woken together, by a few tasks there.
+
+use std::cell::OnceCell;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
 use tokio::sync::oneshot;
@@ -10,24 +15,49 @@ use crate::AppendError;
 
 /// Below this a task costs more than it saves.
 const TOGETHER_MIN: usize = 8;
-/// One task wakes this many, so that several threads can take part.
+/// One task wakes this many, so that two threads can take part.
 const TOGETHER_MAX: usize = 64;
+
+/// Nobody stands by for longer.
+const STANDBY_MAX: Duration = Duration::from_micros(300);
+
+thread_local! {
+    /// The runtime that this thread was in when it first appended. To look each time would move the runtime's count of
+    /// handles from core to core. A thread that changes runtimes is answered all the same, only less cheaply.
+    static HERE: OnceCell<Option<Handle>> = const { OnceCell::new() };
+}
 
 /// Where to answer one append.
 pub struct Caller {
     answer: oneshot::Sender<Result<u64, AppendError>>,
-    runtime: Option<Handle>,
+    /// Its runtime, if it has several threads: one of a single thread may be blocked by the very code that waits for
+    /// the answer.
+    runtime: Option<Id>,
+    /// How to get there; only the first of a batch says it.
+    handle: Option<Handle>,
 }
 
 impl Caller {
     /// To be called by whoever appends, for the answer is given where it was asked for.
     pub fn new() -> (Self, oneshot::Receiver<Result<u64, AppendError>>) {
         let (answer, receiver) = oneshot::channel();
-        // A runtime of one thread may be blocked by the very code that waits for the answer.
-        let runtime = Handle::try_current()
-            .ok()
-            .filter(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
-        (Self { answer, runtime }, receiver)
+        let runtime = HERE.with(|here| here.get_or_init(current).as_ref().map(Handle::id));
+        let handle = None;
+        let caller = Self {
+            answer,
+            runtime,
+            handle,
+        };
+        (caller, receiver)
+    }
+
+    pub fn runtime(&self) -> Option<Id> {
+        self.runtime
+    }
+
+    /// Says how to get to its runtime, if that is the one.
+    pub fn set_handle(&mut self, handle: Option<&Handle>) {
+        self.handle = handle.filter(|handle| Some(handle.id()) == self.runtime).cloned();
     }
 
     pub fn answer(self, result: Result<u64, AppendError>) {
@@ -36,51 +66,142 @@ impl Caller {
     }
 }
 
+/// The runtime of this thread, if it has several threads.
+pub fn here() -> Option<Handle> {
+    HERE.with(|here| here.get_or_init(current).clone())
+}
+
+fn current() -> Option<Handle> {
+    let current = Handle::try_current().ok();
+    current.filter(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread)
+}
+
 /// The answers to one batch.
 #[derive(Default)]
 pub struct Answers {
     together: Vec<(Caller, u64)>,
+    /// The runtime of those in `together`.
+    here: Option<Id>,
+    handle: Option<Handle>,
+    standby: Option<Standby>,
 }
 
 impl Answers {
-    pub fn add(&mut self, caller: Caller, first: u64) {
-        let here = caller.runtime.as_ref().map(Handle::id);
-        if self.runtime_id() != here || self.together.len() == TOGETHER_MAX {
+    /// Has somebody stand by where `caller` waits, because an answer to many is near: a thread that sleeps would take
+    /// as long to wake as the disk does for the sync.
+    pub fn expect(&mut self, caller: &Caller) {
+        self.standby = caller.handle.as_ref().map(Standby::start);
+    }
+
+    pub fn add(&mut self, mut caller: Caller, first: u64) {
+        let handle = caller.handle.take();
+        if handle.is_some() || caller.runtime != self.here {
             self.give();
+            self.here = caller.runtime;
+            self.handle = handle;
+        }
+        if self.together.len() == TOGETHER_MAX {
+            self.give();
+        }
+        if self.together.capacity() == 0 {
+            self.together.reserve_exact(TOGETHER_MAX);
         }
         self.together.push((caller, first));
     }
 
     /// Gives all answers that were added.
     pub fn give(&mut self) {
-        let runtime = self
-            .together
-            .first()
-            .and_then(|(caller, _)| caller.runtime.clone());
-        match runtime {
-            Some(runtime) if self.together.len() >= TOGETHER_MIN => {
-                let batch = Given(std::mem::take(&mut self.together));
-                runtime.spawn(async move { drop(batch) });
-            }
-            _ => drop(Given(std::mem::take(&mut self.together))),
+        let is_many = self.together.len() >= TOGETHER_MIN;
+        let Some(runtime) = self.handle.as_ref().filter(|_| is_many) else {
+            return Given::answer(&mut self.together);
+        };
+        let batch = Given(std::mem::take(&mut self.together));
+        let left = match self.standby.take() {
+            Some(standby) => standby.hand_over(batch),
+            None => Some(batch),
+        };
+        if let Some(batch) = left {
+            runtime.spawn(async move { drop(batch) });
         }
-    }
-
-    fn runtime_id(&self) -> Option<Id> {
-        self.together
-            .first()
-            .and_then(|(caller, _)| caller.runtime.as_ref())
-            .map(Handle::id)
     }
 }
 
 /// Answers when it is dropped: so also when the runtime ends before it runs the task.
 struct Given(Vec<(Caller, u64)>);
 
-impl Drop for Given {
-    fn drop(&mut self) {
-        for (caller, first) in self.0.drain(..) {
+impl Given {
+    fn answer(callers: &mut Vec<(Caller, u64)>) {
+        for (caller, first) in callers.drain(..) {
             caller.answer(Ok(first));
         }
     }
 }
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        Self::answer(&mut self.0);
+    }
+}
+
+/// A task that looks again and again, letting others run in between, until it is handed some answers.
+struct Standby(Arc<Post>);
+
+#[derive(Default)]
+struct Post {
+    is_over: AtomicBool,
+    handed: Mutex<Handed>,
+}
+
+#[derive(Default)]
+struct Handed {
+    answers: Option<Given>,
+    /// Nobody stands by any more.
+    is_left: bool,
+}
+
+impl Standby {
+    fn start(runtime: &Handle) -> Self {
+        let post = Arc::new(Post::default());
+        let standing = Standing(Arc::clone(&post));
+        runtime.spawn(async move {
+            let started = Instant::now();
+            while !standing.0.is_over.load(Ordering::Acquire) && started.elapsed() < STANDBY_MAX {
+                tokio::task::yield_now().await;
+            }
+        });
+        Self(post)
+    }
+
+    /// Gives the answers back if nobody stands by.
+    fn hand_over(self, batch: Given) -> Option<Given> {
+        let mut handed = self.0.handed.lock().expect(UNPOISONED);
+        if handed.is_left {
+            return Some(batch);
+        }
+        handed.answers = Some(batch);
+        drop(handed);
+        self.0.is_over.store(true, Ordering::Release);
+        None
+    }
+}
+
+impl Drop for Standby {
+    fn drop(&mut self) {
+        self.0.is_over.store(true, Ordering::Release);
+    }
+}
+
+/// Leaves the post when it is dropped, and gives what was handed over.
+struct Standing(Arc<Post>);
+
+impl Drop for Standing {
+    fn drop(&mut self) {
+        let mut handed = self.0.handed.lock().expect(UNPOISONED);
+        handed.is_left = true;
+        let answers = handed.answers.take();
+        drop(handed);
+        drop(answers);
+    }
+}
+
+const UNPOISONED: &str = "nothing panics while it holds the post";

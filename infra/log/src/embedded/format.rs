@@ -195,22 +195,21 @@ pub fn encode_record(
     batch_crc: u32,
     out: &mut Vec<u8>,
 ) {
-    let start = out.len();
     let length = u32::try_from(payload.len()).expect("commits are limited to far less than 4 GiB");
-    let mut header = [0; RECORD_HEADER_BYTES];
-    header[4] = match kind {
+    let start = out.len();
+    out.resize(start + record_bytes(payload.len()), 0);
+    let record = &mut out[start..];
+    record[4] = match kind {
         Kind::Commit => 1,
         Kind::Start => 2,
         Kind::Seal => 3,
     };
-    header[6..8].copy_from_slice(&partition.to_le_bytes());
-    header[8..16].copy_from_slice(&offset.to_le_bytes());
-    header[16..20].copy_from_slice(&length.to_le_bytes());
-    out.extend_from_slice(&header);
-    out.extend_from_slice(payload);
-    out.resize(start + record_bytes(payload.len()), 0);
-    let crc = crc32c::crc32c_append(batch_crc, &out[start + 4..]);
-    out[start..start + 4].copy_from_slice(&crc.to_le_bytes());
+    record[6..8].copy_from_slice(&partition.to_le_bytes());
+    record[8..16].copy_from_slice(&offset.to_le_bytes());
+    record[16..20].copy_from_slice(&length.to_le_bytes());
+    record[RECORD_HEADER_BYTES..RECORD_HEADER_BYTES + payload.len()].copy_from_slice(payload);
+    let crc = crc32c::crc32c_append(batch_crc, &record[4..]);
+    record[0..4].copy_from_slice(&crc.to_le_bytes());
 }
 
 /// Bytes of a record with its header and padding.

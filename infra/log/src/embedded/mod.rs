@@ -1,7 +1,8 @@
 //! The log in segment files of one directory. `format` has the bytes, `directory` the names, `recover` the opening,
-//! `writer` the group commit, `prepare` the next segment, `scan` and `read` the way back.
+//! `writer` the group commit, `blocks` the disk, `prepare` the next segment, `scan` and `read` the way back.
 
 mod answers;
+mod blocks;
 mod directory;
 mod format;
 mod index;
@@ -106,9 +107,10 @@ impl Embedded {
             Arc::clone(&shared),
             preparer,
             recovered.active,
-            active,
+            Arc::clone(&active),
             recovered.marked,
-        );
+        )
+        .map_err(failed("reading", &active.path))?;
         let writer = std::thread::Builder::new()
             .name("spool-log-write".into())
             .spawn(move || writer.run())

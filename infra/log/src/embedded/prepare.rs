@@ -33,8 +33,9 @@ struct Shared {
     stopping: AtomicBool,
 }
 
-/// Keeps the zeros only a little ahead of the commits, measured in parts of a segment. Written in one go they would
-/// stand in front of everybody's append, and in a log that is hardly used most of them would be for nothing.
+/// Begins with the zeros when half of the segment in use is full, and then keeps them only a little ahead of the
+/// commits, measured in parts of a segment. Written in one go they would stand in front of everybody's append, and in a
+/// log that is hardly used most of them would be for nothing. A burst into the first half has the disk to itself.
 #[derive(Default)]
 struct Pace {
     allowed: Mutex<u64>,
@@ -43,8 +44,15 @@ struct Pace {
 
 /// The parts of a segment.
 const PARTS: u64 = 256;
-/// How many parts the zeros may be ahead.
+/// How many parts of the segment in use must be filled before zeros are written.
+const BEGIN_AT: u64 = PARTS / 2;
+/// How many parts the commits may be behind where the zeros need them to be.
 const AHEAD: u64 = 16;
+
+/// How many parts of the segment in use must be filled before this part of the next one is written.
+const fn due(part: u64) -> u64 {
+    (BEGIN_AT + part * (PARTS - BEGIN_AT) / PARTS).saturating_sub(AHEAD)
+}
 
 /// The segment after the last one.
 enum Spare {
@@ -172,8 +180,7 @@ impl Shared {
     fn make(&self, sequence: u64) -> io::Result<File> {
         let header = recover::header(&self.config, &self.metadata, sequence);
         let made = segment::make(&self.config.dir, &header, &|at| {
-            self.pace
-                .wait_for((at * PARTS / header.capacity.max(1)).saturating_sub(AHEAD));
+            self.pace.wait_for(due(at * PARTS / header.capacity.max(1)));
             if self.stopping.load(Ordering::Relaxed) {
                 return Err(io::Error::new(
                     io::ErrorKind::Interrupted,

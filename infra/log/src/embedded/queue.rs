@@ -6,9 +6,10 @@ use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::answers::Caller;
+use super::answers::{self, Caller};
 use crate::AppendError;
 
 /// How long the writer looks again and again before it sleeps: callers who were just answered are back sooner than a
@@ -19,11 +20,17 @@ pub struct Queue {
     state: Mutex<State>,
     arrived: Condvar,
     /// How many wait, for a look without the lock.
-    count: AtomicUsize,
+    count: Apart<AtomicUsize>,
 }
+
+/// In a cache line of its own, so that whoever looks at it does not slow down those who change what is beside it.
+#[repr(align(128))]
+struct Apart<T>(T);
 
 struct State {
     waiting: Vec<Pending>,
+    /// The runtime of the last that waits.
+    runtime: Option<Handle>,
     /// The next offset of each partition, counting what waits and what is being written.
     next: Vec<u64>,
     phase: Phase,
@@ -71,6 +78,7 @@ impl Queue {
     pub fn new(heads: Vec<u64>) -> Self {
         let state = State {
             waiting: Vec::new(),
+            runtime: None,
             next: heads,
             phase: Phase::Open,
             wake_at: 0,
@@ -78,7 +86,7 @@ impl Queue {
         Self {
             state: Mutex::new(state),
             arrived: Condvar::new(),
-            count: AtomicUsize::new(0),
+            count: Apart(AtomicUsize::new(0)),
         }
     }
 
@@ -90,7 +98,7 @@ impl Queue {
         commits: Vec<Bytes>,
         bytes: usize,
     ) -> Result<oneshot::Receiver<Result<u64, AppendError>>, AppendError> {
-        let (caller, receiver) = Caller::new();
+        let (mut caller, receiver) = Caller::new();
         let mut state = self.lock();
         if state.phase != Phase::Open {
             return Err(AppendError::Stopped);
@@ -100,6 +108,10 @@ impl Queue {
             return Err(AppendError::Conflict { expected, actual });
         }
         state.next[usize::from(partition)] += commits.len() as u64;
+        if caller.runtime() != state.runtime.as_ref().map(Handle::id) {
+            state.runtime = answers::here();
+            caller.set_handle(state.runtime.as_ref());
+        }
         state.waiting.push(Pending {
             partition,
             first: expected,
@@ -107,7 +119,7 @@ impl Queue {
             bytes,
             caller,
         });
-        self.count.store(state.waiting.len(), Ordering::Relaxed);
+        self.count.0.store(state.waiting.len(), Ordering::Relaxed);
         let wake = state.wake_at != 0 && state.waiting.len() >= state.wake_at;
         if wake {
             state.wake_at = 0;
@@ -119,8 +131,8 @@ impl Queue {
         Ok(receiver)
     }
 
-    /// Blocks the writer until there is something to do, and takes everything that waits. What the disk costs is the
-    /// sync, so it pays to wait a moment for callers who were just answered and are about to append again.
+    /// Blocks until there is something to do, and takes what waits. What the disk costs is the sync, so it pays to wait
+    /// a moment for callers who were just answered and are about to append again.
     pub fn gather(&self, backlog: &mut VecDeque<Pending>, patience: &Patience) -> Wake {
         if patience.expected > 1 {
             self.spin(patience.expected);
@@ -133,8 +145,15 @@ impl Queue {
             state = self.sleep(state, 1, patience.idle);
         }
         if !state.waiting.is_empty() {
-            backlog.extend(state.waiting.drain(..));
-            self.count.store(0, Ordering::Relaxed);
+            if backlog.is_empty() {
+                // The whole list changes hands, and its empty one comes back.
+                let empty = Vec::from(std::mem::take(backlog));
+                *backlog = VecDeque::from(std::mem::replace(&mut state.waiting, empty));
+            } else {
+                backlog.extend(state.waiting.drain(..));
+            }
+            self.count.0.store(0, Ordering::Relaxed);
+            state.runtime = None;
             return Wake::Work;
         }
         match state.phase {
@@ -144,14 +163,15 @@ impl Queue {
     }
 
     pub fn waiting(&self) -> usize {
-        self.lock().waiting.len()
+        self.count.0.load(Ordering::Relaxed)
     }
 
     /// Takes what waits, which builds on something that failed, and starts over from `heads`.
     pub fn reset(&self, heads: Vec<u64>, failed: &mut VecDeque<Pending>) {
         let mut state = self.lock();
         failed.extend(state.waiting.drain(..));
-        self.count.store(0, Ordering::Relaxed);
+        state.runtime = None;
+        self.count.0.store(0, Ordering::Relaxed);
         state.next = heads;
     }
 
@@ -175,10 +195,21 @@ impl Queue {
         self.arrived.notify_one();
     }
 
-    /// Looks until `expected` appends wait or it is better to sleep. Whoever else can run goes first.
+    /// Looks until all who are expected wait, as long as they keep coming. Whoever else can run goes first.
     fn spin(&self, expected: usize) {
-        let started = Instant::now();
-        while self.count.load(Ordering::Relaxed) < expected && started.elapsed() < SPIN {
+        let (mut seen, mut seen_at) = (0, Instant::now());
+        loop {
+            let count = self.count.0.load(Ordering::Relaxed);
+            if count != seen {
+                (seen, seen_at) = (count, Instant::now());
+            }
+            if count >= expected || seen_at.elapsed() > SPIN {
+                return;
+            }
+            // Not too often: each look takes the count away from those who add to it.
+            for _ in 0..16 {
+                std::hint::spin_loop();
+            }
             std::thread::yield_now();
         }
     }

@@ -10,6 +10,7 @@ use std::sync::RwLock;
 use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate};
 use rustix::io::Errno;
 
+use super::blocks::Zeros;
 use super::directory::{self, failed};
 use super::format::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::index::SegmentIndex;
@@ -64,14 +65,14 @@ pub fn make(dir: &Path, header: &SegmentHeader, proceed: Proceed<'_>) -> io::Res
 }
 
 fn fill(path: &Path, header: &SegmentHeader, proceed: Proceed<'_>) -> io::Result<File> {
-    const PIECE_BYTES: u64 = 256 << 10;
+    const PIECE_BYTES: usize = 256 << 10;
+    proceed(0)?;
     let file = OpenOptions::new()
         .create(true)
         .truncate(true)
         .read(true)
         .write(true)
         .open(path)?;
-    proceed(0)?;
     // Asks for the room in one piece, and tells that there is none before the rest of it has been filled with zeros.
     // Alone it would not do: the first write to such blocks changes metadata, which makes each sync dearer.
     match fallocate(&file, FallocateFlags::empty(), 0, header.capacity) {
@@ -79,18 +80,22 @@ fn fill(path: &Path, header: &SegmentHeader, proceed: Proceed<'_>) -> io::Result
         Err(error) => return Err(error.into()),
     }
     file.write_all_at(&header.encode(), 0)?;
-    let zeros = vec![0; PIECE_BYTES as usize];
+    let mut zeros = Zeros::new(path, PIECE_BYTES);
     let mut at = SEGMENT_HEADER_BYTES;
     while at < header.capacity {
         proceed(at)?;
-        let length = PIECE_BYTES.min(header.capacity - at);
-        file.write_all_at(&zeros[..length as usize], at)?;
-        // Lets the disk begin with them without waiting for it, so that the sync at the end has little left to do: it
-        // would stand in front of somebody's append. Only a hint; what is being written stays in memory.
-        let _ = fadvise(&file, at, NonZeroU64::new(length), Advice::DontNeed);
+        let length = (header.capacity - at).min(PIECE_BYTES as u64);
+        let is_direct = zeros.write(&file, at, length as usize)?;
+        if !is_direct {
+            // Lets the disk begin with them without waiting for it, so that the sync at the end has little left to do:
+            // it would stand in front of somebody's append. Only a hint; what is being written stays in memory.
+            let _ = fadvise(&file, at, NonZeroU64::new(length), Advice::DontNeed);
+        }
         at += length;
     }
     file.sync_all()?;
+    // What is in memory of it would have to be thrown out by the writer. A hint as well.
+    let _ = fadvise(&file, 0, None, Advice::DontNeed);
     Ok(file)
 }
 

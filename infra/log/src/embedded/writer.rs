@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Shared;
 use super::answers::Answers;
+use super::blocks::Blocks;
 use super::format::{
     BATCH_HEADER_BYTES, BatchHeader, Kind, RESERVED_BYTES, SEGMENT_HEADER_BYTES, encode_heads, encode_record,
     record_bytes,
@@ -24,10 +24,15 @@ use crate::{AppendError, Fatal, Operation};
 /// A batch grows no further than this, so that nobody waits for a sync of more; a single append may be larger.
 const BATCH_BYTES: usize = 8 << 20;
 
+/// From so many appends in a batch on, if batches take no longer than this, somebody stands by to answer them. On slower
+/// disks the time that a thread takes to wake does not matter, and standing by would burn more of it.
+const STANDBY_FROM: usize = 32;
+const STANDBY_WITHIN: Duration = Duration::from_micros(300);
+
 pub struct Writer {
     shared: Arc<Shared>,
     preparer: Preparer,
-    file: File,
+    blocks: Blocks,
     segment: Arc<Segment>,
     /// Where the next batch goes.
     at: u64,
@@ -38,7 +43,6 @@ pub struct Writer {
     marked: bool,
     backlog: VecDeque<Pending>,
     batch: Vec<Pending>,
-    buffer: Vec<u8>,
     answers: Answers,
     tempo: Tempo,
 }
@@ -58,15 +62,16 @@ impl Writer {
         file: File,
         segment: Arc<Segment>,
         marked: bool,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let (at, next_batch) = {
             let index = segment.index.read().expect(UNPOISONED);
             (index.end, index.next_batch)
         };
-        Self {
+        let blocks = Blocks::new(file, &segment.path, at)?;
+        Ok(Self {
             shared,
             preparer,
-            file,
+            blocks,
             segment,
             at,
             next_batch,
@@ -74,10 +79,9 @@ impl Writer {
             marked,
             backlog: VecDeque::new(),
             batch: Vec::new(),
-            buffer: Vec::new(),
             answers: Answers::default(),
             tempo: Tempo::default(),
-        }
+        })
     }
 
     /// Runs until the queue is closed or something fatal happens.
@@ -157,11 +161,14 @@ impl Writer {
             }
         })?;
         self.seal(sequence).map_err(Failure::Fatal)?;
-        self.file = file;
         self.at = SEGMENT_HEADER_BYTES;
         let header = recover::header(&self.shared.config, &self.shared.metadata, sequence);
         let index = SegmentIndex::empty(self.shared.heads(), self.next_batch, self.at);
         let segment = Arc::new(Segment::new(&self.shared.config.dir, header, index));
+        self.blocks = Blocks::new(file, &segment.path, self.at).map_err(|error| {
+            let doing = format!("going on in {}", segment.path.display());
+            Failure::Fatal(Fatal { doing, error })
+        })?;
         let closed = std::mem::replace(&mut self.segment, Arc::clone(&segment));
         self.shared.segments.write().expect(UNPOISONED).push(segment);
         self.part = 0;
@@ -175,7 +182,7 @@ impl Writer {
     /// segment is noticed.
     fn seal(&mut self, next: u64) -> Result<(), Fatal> {
         let start = self.encode_header(record_bytes(8), 1);
-        encode_record(Kind::Seal, 0, 0, &next.to_le_bytes(), start, &mut self.buffer);
+        encode_record(Kind::Seal, 0, 0, &next.to_le_bytes(), start, self.blocks.batch());
         self.write_and_sync().map_err(|failure| match failure {
             Failure::Fatal(fatal) => fatal,
             Failure::Full => Fatal {
@@ -207,17 +214,19 @@ impl Writer {
     fn write_batch(&mut self) -> Result<(), Failure> {
         let mut body_bytes = self.start_bytes();
         let mut records = u32::from(body_bytes > 0);
-        while let Some(pending) = self.backlog.front() {
+        let mut count = 0;
+        for pending in &self.backlog {
             let bytes = body_bytes + pending.bytes;
-            let full = !self.fits(bytes) || (bytes > BATCH_BYTES && !self.batch.is_empty());
+            let full = !self.fits(bytes) || (bytes > BATCH_BYTES && count > 0);
             if full && pending.bytes > 0 {
                 break;
             }
             body_bytes = bytes;
             records +=
                 u32::try_from(pending.commits.len()).expect("an append has far fewer than 4 G commits");
-            self.batch.extend(self.backlog.pop_front());
+            count += 1;
         }
+        self.batch.extend(self.backlog.drain(..count));
         if self.batch.iter().all(|pending| pending.commits.is_empty()) {
             // Barriers only: everything before them has been made durable.
             return Ok(());
@@ -225,7 +234,7 @@ impl Writer {
         let crc = self.encode_header(body_bytes, records);
         if self.at == SEGMENT_HEADER_BYTES {
             let heads = encode_heads(&self.shared.heads());
-            encode_record(Kind::Start, 0, 0, &heads, crc, &mut self.buffer);
+            encode_record(Kind::Start, 0, 0, &heads, crc, self.blocks.batch());
         }
         for pending in &self.batch {
             for (offset, commit) in (pending.first..).zip(&pending.commits) {
@@ -235,7 +244,7 @@ impl Writer {
                     offset,
                     commit,
                     crc,
-                    &mut self.buffer,
+                    self.blocks.batch(),
                 );
             }
         }
@@ -254,8 +263,8 @@ impl Writer {
             body_bytes: u32::try_from(body_bytes).expect("a batch is smaller than its segment"),
             records,
         };
-        self.buffer.clear();
-        header.encode(self.segment.header.seed(), self.at, &mut self.buffer)
+        self.blocks.begin(BATCH_HEADER_BYTES + body_bytes);
+        header.encode(self.segment.header.seed(), self.at, self.blocks.batch())
     }
 
     fn write_and_sync(&mut self) -> Result<(), Failure> {
@@ -266,26 +275,26 @@ impl Writer {
         };
         let write = config
             .before(Operation::Write)
-            .and_then(|()| self.file.write_all_at(&self.buffer, self.at));
+            .and_then(|()| self.blocks.write(self.at));
         match write {
             Ok(()) => {}
             Err(error) if is_full(&error) => {
                 // Only where overwriting needs room (copy on write). Whatever got written must not stay.
-                self.buffer.fill(0);
-                let erased = self
-                    .file
-                    .write_all_at(&self.buffer, self.at)
-                    .and_then(|()| self.file.sync_data());
-                return Err(erased.map_or_else(
+                return Err(self.blocks.erase(self.at).map_or_else(
                     |error| fatal("erasing a part of a batch in", error),
                     |()| Failure::Full,
                 ));
             }
             Err(error) => return Err(fatal("writing to", error)),
         }
+        if let Some(first) = self.batch.first().filter(|_| self.batch.len() >= STANDBY_FROM)
+            && self.tempo.commit < STANDBY_WITHIN
+        {
+            self.answers.expect(&first.caller);
+        }
         config
             .before(Operation::Sync)
-            .and_then(|()| self.file.sync_data())
+            .and_then(|()| self.blocks.sync())
             .map_err(|error| fatal("syncing", error))
     }
 
@@ -296,23 +305,23 @@ impl Writer {
         }
         {
             let mut index = self.segment.index.write().expect(UNPOISONED);
-            for pending in self.batch.iter().filter(|pending| !pending.commits.is_empty()) {
-                index.add(pending.partition, pending.commits.len() as u64, self.at);
+            let mut memory = self.shared.memory.lock().expect(UNPOISONED);
+            for pending in &mut self.batch {
+                let commits = std::mem::take(&mut pending.commits);
+                if !commits.is_empty() {
+                    index.add(pending.partition, commits.len() as u64, self.at);
+                    memory.push(pending.partition, commits);
+                }
             }
         }
         self.advance();
-        {
-            let mut memory = self.shared.memory.lock().expect(UNPOISONED);
-            for pending in &mut self.batch {
-                memory.push(pending.partition, std::mem::take(&mut pending.commits));
-            }
-        }
         self.shared
             .publish_heads(&self.segment.index.read().expect(UNPOISONED).end_heads);
     }
 
     fn advance(&mut self) {
-        self.at += self.buffer.len() as u64;
+        self.at += self.blocks.batch_bytes() as u64;
+        self.blocks.advance();
         self.next_batch += 1;
         self.preparer
             .keep_up(&mut self.part, self.at, self.segment.header.capacity);
