@@ -1,23 +1,28 @@
 //! Measures durable appends of 300 bytes by 1, 16 and 128 callers beside an ideal loop that writes the same bytes to a
 //! zero-filled file with one fdatasync for all callers. Prints one JSON line for each number of callers.
 //!
-//! `cargo run --release -p spool-log --example bench_append [-- SECONDS ROUNDS [DIR]]`: DIR must be on the disk to be
-//! measured (default: the target directory). Product and ideal take turns, because a disk's mood changes by the second;
+//! `cargo run --release -p spool-log --example bench_append [-- ROUNDS [DIR]]`: DIR must be on the disk to be measured
+//! (default: the target directory) and have 3 GB of room. Product and ideal take turns, because a disk's mood changes by the second;
 //! the ratio is the median of those of neighbours. `BENCH_ROUNDS=1` prints each round to stderr. `BENCH_SYNC_US=60` with
 //! /dev/shm as DIR lets both sides sleep instead of syncing, which shows what the log itself costs.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use mimalloc::MiMalloc;
 use spool_log::{Config, Log, Operation};
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 const EVENT_BYTES: usize = 300;
-/// The least that the product should reach of the ideal.
-const GOAL: f64 = 0.7;
+static EVENT: [u8; EVENT_BYTES] = [b'e'; EVENT_BYTES];
 const IDEAL_FILE_BYTES: u64 = 128 << 20;
 
 /// What one round of one side did.
@@ -26,21 +31,70 @@ struct Round {
     latencies_us: Vec<u32>,
 }
 
+/// Where the product writes to.
+struct Setting {
+    /// Before the names of its figures.
+    name: &'static str,
+    segment_bytes: u64,
+    seconds: f64,
+    /// The least that the product should reach of the ideal.
+    goal: Option<f64>,
+}
+
+/// Both sides write to room that was filled with zeros before.
+const PREPARED: Setting = Setting {
+    name: "",
+    segment_bytes: 2 << 30,
+    seconds: 1.0,
+    goal: Some(0.7),
+};
+/// Without pause, so that the product fills the next segments with zeros meanwhile: every byte is written twice.
+const SUSTAINED: Setting = Setting {
+    name: "sustained ",
+    segment_bytes: 64 << 20,
+    seconds: 2.0,
+    goal: None,
+};
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let seconds: f64 = arguments.next().map_or(Ok(2.0), |text| text.parse())?;
     let rounds: usize = arguments.next().map_or(Ok(5), |text| text.parse())?;
     let disk = arguments.next().map_or_else(target, PathBuf::from);
     let dir = tempfile::Builder::new()
         .prefix("bench-append-")
         .tempdir_in(disk)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let ideal_file = zero_filled(&dir.path().join("ideal"))?;
-    let mut config = Config::new(dir.path().join("log"));
-    let simulated_sync = std::env::var("BENCH_SYNC_US")
-        .ok()
-        .and_then(|us| us.parse().ok())
-        .map(Duration::from_micros);
+    // One core is the writer's.
+    let workers = std::thread::available_parallelism()?
+        .get()
+        .saturating_sub(1)
+        .max(1);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .enable_all()
+        .build()?;
+    let mut ideal = Ideal {
+        file: zero_filled(&dir.path().join("ideal"))?,
+        at: 0,
+        simulated_sync: std::env::var("BENCH_SYNC_US")
+            .ok()
+            .and_then(|us| us.parse().ok())
+            .map(Duration::from_micros),
+    };
+    for (setting, callers) in [(PREPARED, [1, 16, 128].as_slice()), (SUSTAINED, &[128])] {
+        let log_dir = dir.path().join("log");
+        let log = Log::open(config(&log_dir, &setting, ideal.simulated_sync))?;
+        for &callers in callers {
+            measure(&runtime, &log, &mut ideal, &setting, callers, rounds)?;
+        }
+        log.close();
+        std::fs::remove_dir_all(log_dir)?;
+    }
+    Ok(())
+}
+
+fn config(dir: &Path, setting: &Setting, simulated_sync: Option<Duration>) -> Config {
+    let mut config = Config::new(dir);
+    config.segment_bytes = setting.segment_bytes;
     if let Some(time) = simulated_sync {
         config.inject = Some(Arc::new(move |operation| {
             if operation == Operation::Sync {
@@ -49,39 +103,38 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Ok(())
         }));
     }
-    let log = Log::open(config)?;
-    let time = Duration::from_secs_f64(seconds);
-    let mut ideal_at = 0;
-    for callers in [1, 16, 128] {
-        let (mut product, mut ideal) = (Vec::new(), Vec::new());
-        for round in 0..rounds {
-            // Each goes first as often as the other, and neither while the log fills its next segment with zeros from
-            // the round before: that is the product's work, and it is in the product's rounds that it must count.
-            for side in [round % 2, (round + 1) % 2] {
-                settle();
-                if side == 0 {
-                    ideal.push(run_ideal(
-                        (&ideal_file, &mut ideal_at),
-                        callers,
-                        time,
-                        simulated_sync,
-                    )?);
-                } else {
-                    product.push(runtime.block_on(run_product(&log, callers, time))?);
-                }
+    config
+}
+
+fn measure(
+    runtime: &tokio::runtime::Runtime,
+    log: &Log,
+    ideal: &mut Ideal,
+    setting: &Setting,
+    callers: usize,
+    rounds: usize,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let time = Duration::from_secs_f64(setting.seconds);
+    let mut both = (Vec::new(), Vec::new());
+    for round in 0..rounds {
+        // Each goes first as often as the other, and neither while the log fills its next segment with zeros from the
+        // round before: that is the product's work, and it is in the product's rounds that it must count.
+        for side in [round % 2, (round + 1) % 2] {
+            settle();
+            if side == 0 {
+                both.1.push(ideal.run(callers, time)?);
+            } else {
+                both.0.push(runtime.block_on(run_product(log, callers, time))?);
             }
         }
-        if std::env::var_os("BENCH_ROUNDS").is_some() {
-            for (product, ideal) in product.iter().zip(&ideal) {
-                eprintln!(
-                    "{callers} callers: {:.0}/s, ideal {:.0}/s",
-                    product.per_second, ideal.per_second
-                );
-            }
-        }
-        report(callers, product, ideal);
     }
-    log.close();
+    if std::env::var_os("BENCH_ROUNDS").is_some() {
+        for (product, ideal) in both.0.iter().zip(&both.1) {
+            let (product, ideal) = (product.per_second, ideal.per_second);
+            eprintln!("{callers} callers: {product:.0}/s, ideal {ideal:.0}/s");
+        }
+    }
+    report(setting, callers, both.0, both.1);
     Ok(())
 }
 
@@ -89,29 +142,34 @@ async fn run_product(log: &Log, callers: usize, time: Duration) -> Result<Round,
     let partitions = usize::from(log.partitions());
     let next: Arc<Vec<Mutex<u64>>> =
         Arc::new((0..log.partitions()).map(|p| Mutex::new(log.head(p))).collect());
+    let is_over = Arc::new(AtomicBool::new(false));
     let started = Instant::now();
     let tasks: Vec<_> = (0..callers)
         .map(|caller| {
             let (log, next, at) = (log.clone(), Arc::clone(&next), caller % partitions);
-            let event = Bytes::from(vec![b'e'; EVENT_BYTES]);
+            let is_over = Arc::clone(&is_over);
             tokio::spawn(async move {
-                let mut latencies_us = Vec::new();
+                let mut latencies_us = Vec::with_capacity(1 << 16);
                 let partition = u16::try_from(at).expect("a remainder of the number of partitions");
-                while started.elapsed() < time {
-                    let asked = Instant::now();
+                let mut asked = Instant::now();
+                while !is_over.load(Ordering::Relaxed) {
                     let appending = {
                         let mut next = next[at].lock().expect("no caller panics");
-                        let appending = log.append(partition, *next, vec![event.clone()]);
+                        let appending = log.append(partition, *next, vec![Bytes::from_static(&EVENT)]);
                         *next += 1;
                         appending
                     };
                     appending.await?;
-                    latencies_us.push(microseconds(asked.elapsed()));
+                    let answered = Instant::now();
+                    latencies_us.push(microseconds(answered - asked));
+                    asked = answered;
                 }
                 Ok::<_, spool_log::AppendError>(latencies_us)
             })
         })
         .collect();
+    tokio::time::sleep(time).await;
+    is_over.store(true, Ordering::Relaxed);
     let mut latencies_us = Vec::new();
     for task in tasks {
         latencies_us.extend(task.await??);
@@ -122,36 +180,40 @@ async fn run_product(log: &Log, callers: usize, time: Duration) -> Result<Round,
     })
 }
 
-fn run_ideal(
-    (file, at): (&File, &mut u64),
-    callers: usize,
-    time: Duration,
-    sync: Option<Duration>,
-) -> std::io::Result<Round> {
-    let bytes = vec![b'e'; callers * EVENT_BYTES];
-    let mut latencies_us = Vec::new();
-    let started = Instant::now();
-    while started.elapsed() < time {
-        let asked = Instant::now();
-        if *at + bytes.len() as u64 > IDEAL_FILE_BYTES {
-            *at = 0;
-        }
-        file.write_all_at(&bytes, *at)?;
-        if let Some(time) = sync {
-            std::thread::sleep(time);
-        }
-        file.sync_data()?;
-        *at += bytes.len() as u64;
-        latencies_us.push(microseconds(asked.elapsed()));
-    }
-    let per_second = (latencies_us.len() * callers) as f64 / started.elapsed().as_secs_f64();
-    Ok(Round {
-        per_second,
-        latencies_us,
-    })
+/// The loop to compare with, on a file full of zeros.
+struct Ideal {
+    file: File,
+    at: u64,
+    simulated_sync: Option<Duration>,
 }
 
-fn report(callers: usize, product: Vec<Round>, ideal: Vec<Round>) {
+impl Ideal {
+    fn run(&mut self, callers: usize, time: Duration) -> std::io::Result<Round> {
+        let bytes = vec![b'e'; callers * EVENT_BYTES];
+        let mut latencies_us = Vec::new();
+        let started = Instant::now();
+        while started.elapsed() < time {
+            let asked = Instant::now();
+            if self.at + bytes.len() as u64 > IDEAL_FILE_BYTES {
+                self.at = 0;
+            }
+            self.file.write_all_at(&bytes, self.at)?;
+            if let Some(time) = self.simulated_sync {
+                std::thread::sleep(time);
+            }
+            self.file.sync_data()?;
+            self.at += bytes.len() as u64;
+            latencies_us.push(microseconds(asked.elapsed()));
+        }
+        let per_second = (latencies_us.len() * callers) as f64 / started.elapsed().as_secs_f64();
+        Ok(Round {
+            per_second,
+            latencies_us,
+        })
+    }
+}
+
+fn report(setting: &Setting, callers: usize, product: Vec<Round>, ideal: Vec<Round>) {
     // Neighbours are compared, so that a slow minute counts on both sides.
     let ratios = product
         .iter()
@@ -168,12 +230,14 @@ fn report(callers: usize, product: Vec<Round>, ideal: Vec<Round>) {
     ];
     for (what, unit, value, ideal, ratio) in figures {
         let caller = if callers == 1 { "caller" } else { "callers" };
-        let of_goal = ratio.map_or_else(String::new, |ratio| {
-            format!(",\"ratio\":{ratio:.3},\"goal\":{GOAL}")
-        });
+        let goal = setting
+            .goal
+            .map_or_else(String::new, |goal| format!(",\"goal\":{goal}"));
+        let of_goal = ratio.map_or_else(String::new, |ratio| format!(",\"ratio\":{ratio:.3}{goal}"));
         println!(
-            "{{\"bench\":\"append\",\"figure\":\"{what}, {callers} {caller}\",\"unit\":\"{unit}\",\"value\":{value:.0},\
-             \"ideal\":{ideal:.0}{of_goal}}}"
+            "{{\"bench\":\"append\",\"figure\":\"{}{what}, {callers} {caller}\",\"unit\":\"{unit}\",\"value\":{value:.0},\
+             \"ideal\":{ideal:.0}{of_goal}}}",
+            setting.name
         );
     }
 }
