@@ -90,7 +90,7 @@ impl Shared {
 
     /// Whether the state is one that can be decided on.
     pub fn is_good(&self, inner: &mut Partition) -> bool {
-        !self.is_shared() || inner.is_good_in(self.log.owner(inner.number).map(|owner| owner.term))
+        !self.is_shared() || inner.is_good_in(self.log.tenure(inner.number))
     }
 
     /// Blocking.
