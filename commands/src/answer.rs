@@ -5,13 +5,14 @@
 
 use crate::features::AnyRefusal;
 use crate::token::Token;
+use serde::{Deserialize, Serialize};
 use spool_domain::actors::Actor;
 use spool_domain::ids::StreamId;
 use spool_schemas::{AnyEvent, Cause};
 use uuid::Uuid;
 
 /// Who asks, and how to know the question again.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ask {
     pub command: Uuid,
     /// A hash of the request, when it came with an `Idempotency-Key`.
@@ -60,7 +61,7 @@ impl Ask {
 }
 
 /// An accepted command: its facts are durable.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     pub stream: StreamId,
     /// The stream's version now; 0 for a stream without events.
@@ -74,7 +75,7 @@ pub struct Outcome {
 }
 
 /// Why a command had no effect.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum CommandError {
     #[error(transparent)]
     Refused(#[from] AnyRefusal),
@@ -84,7 +85,8 @@ pub enum CommandError {
     OtherRequest,
     #[error("there is no room left to keep new facts")]
     Full,
-    /// Another node takes the commands of this stream's partition; at this address, if it is known.
+    /// Another node takes the commands of this stream's partition; at this address, if it is known. Only from a handle that
+    /// does not [pass commands on](crate::Commands::with_peers).
     #[error("another node takes these commands: {}", .0.as_deref().unwrap_or("it is not known yet which"))]
     Elsewhere(Option<String>),
     /// May be asked again with the same id.

@@ -220,7 +220,10 @@ impl Shared {
             ticket,
             reading: inner.reading(),
         };
-        let appending = self.log.append(inner.number, expected, commits);
+        // Between the look at the tenure and this, an append on which the state counts may have been refused.
+        let appending = self
+            .log
+            .append_in(inner.tenure(), inner.number, expected, commits);
         InFlight::new(Arc::clone(self), flown, appending)
     }
 

@@ -1,7 +1,7 @@
 //! Every feature that takes commands. A new feature is one line in the table at the bottom.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use spool_domain::decider::Decider;
 use spool_domain::ids::{Feature as Word, StreamId};
 use spool_domain::time::Timestamp;
@@ -18,13 +18,13 @@ pub trait Feature: Decider + Serialize + DeserializeOwned {
 
 macro_rules! features {
     ($($feature:ident => $module:ident :: $decider:ident;)*) => {
-        #[derive(Clone, Debug)]
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         pub enum AnyCommand {
             $($feature($module::Command),)*
         }
 
         /// Why a command was refused, in the words of its feature.
-        #[derive(Clone, Debug, PartialEq, thiserror::Error)]
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
         pub enum AnyRefusal {
             $(#[error(transparent)] $feature(#[from] $module::Refusal),)*
             #[error("stream {0} does not take this command")]

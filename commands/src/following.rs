@@ -6,6 +6,7 @@ use crate::executor::Shared;
 use crate::handle::Commands;
 use crate::partition::Partition;
 use crate::restore::{RecoveryError, restored};
+use crate::standing::changes;
 use spool_log::Role;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +19,14 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 impl Commands {
     /// Keeps the state of all partitions close to the end of the log until `stop`. Needed only where the log
-    /// [needs barriers](spool_log::Log::needs_barrier); elsewhere it returns at once.
+    /// [needs barriers](spool_log::Log::needs_barrier) and this node has executors; elsewhere it returns at once.
     pub async fn run_following(&self, stop: CancellationToken) {
-        if !self.shared.is_shared() {
+        let Some(shared) = self.here.as_ref().filter(|shared| shared.is_shared()) else {
             return;
-        }
+        };
         let mut followers = JoinSet::new();
         for partition in 0..self.log().partitions() {
-            let (shared, stop) = (Arc::clone(&self.shared), stop.clone());
+            let (shared, stop) = (Arc::clone(shared), stop.clone());
             followers.spawn(async move {
                 tokio::select! {
                     () = stop.cancelled() => {}
@@ -45,8 +46,17 @@ impl Shared {
 
     /// Until the log is closed.
     async fn follow(self: &Arc<Self>, partition: u16) {
-        let mut head = self.log.watch(partition);
-        while head.changed().await.is_ok() {
+        let (mut head, mut standing) = (self.log.watch(partition), self.log.standing(partition));
+        loop {
+            tokio::select! {
+                moved = head.changed() => {
+                    if moved.is_err() {
+                        return;
+                    }
+                }
+                // Timers that are overdue may be ours to fire now.
+                () = changes(&mut standing) => self.alarm.rearm(),
+            }
             if let Err(error) = self.read_on(partition).await {
                 tracing::warn!(partition, %error, "following the log");
                 tokio::time::sleep(PAUSE).await;
@@ -62,9 +72,9 @@ impl Shared {
             return Ok(());
         }
         // While the log still tries to lead, or to go on leading, an append waits there.
-        let standing = self.log.standing(partition).borrow().clone();
-        if standing.role == Role::Following {
-            return Err(CommandError::Elsewhere(standing.owner.map(|owner| owner.url)));
+        if self.log.standing(partition).borrow().role == Role::Following {
+            let owner = self.log.owner(partition);
+            return Err(CommandError::Elsewhere(owner.map(|owner| owner.url)));
         }
         self.read_on(partition).await
     }
@@ -90,7 +100,7 @@ impl Shared {
 
     /// Whether the state is one that can be decided on.
     pub fn is_good(&self, inner: &mut Partition) -> bool {
-        !self.is_shared() || inner.is_good_in(self.log.owner(inner.number).map(|owner| owner.term))
+        !self.is_shared() || inner.is_good_in(self.log.tenure(inner.number))
     }
 
     /// Blocking.

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 mod answer;
+mod asked;
 mod executor;
 mod features;
 mod flight;
@@ -10,16 +11,24 @@ mod handle;
 pub mod ids;
 pub mod managers;
 mod partition;
+mod peers;
 mod restore;
+mod search;
+mod service_token;
 mod snapshots;
+mod standing;
 mod streams;
 mod timers;
 mod token;
 mod undo;
 pub mod videos;
 mod window;
+mod wire;
 
 pub use answer::{Ask, CommandError, Outcome};
+pub use asked::Reply;
 pub use features::{AnyCommand, AnyRefusal, Feature};
 pub use handle::{Commands, OpenError, Parts};
+pub use peers::{GIVE, LOOK, Peers, PeersError};
+pub use service_token::ServiceToken;
 pub use token::Token;

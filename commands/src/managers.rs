@@ -1,14 +1,16 @@
 //! Process managers: follow the log and give the commands that facts of one stream mean for another.
 //!
 //! Each command carries (manager, source partition, source position), and its target ignores what it has
-//! acted on, for ever; so the managers' own checkpoints may be lost, and a restart repeats nothing.
+//! acted on, for ever; so the managers' own checkpoints may be lost, and a restart repeats nothing. The managers of a
+//! partition run where its executor is; that two nodes run them for a moment changes nothing either.
 
 use crate::answer::{Ask, CommandError};
 use crate::features::AnyCommand;
 use crate::handle::Commands;
+use crate::standing::becomes;
 use spool_domain::actors::Actor;
 use spool_domain::ids::StreamId;
-use spool_log::Record;
+use spool_log::{Record, Role, Standing};
 use spool_schemas::{AnyEvent, Cause, CommitRef, DecodeError, Origin};
 use spool_tables::{Batch, Tables, TablesError, ViewTables};
 use std::future::Future;
@@ -99,13 +101,18 @@ impl Reaction<'_> {
 }
 
 impl Commands {
-    /// Runs every process manager on every partition until `stop`.
+    /// Runs every process manager on the partitions that this node leads until `stop`; returns at once where it has no
+    /// executors. Their checkpoints are in `tables`, which the nodes that may lead the same partitions have to share: what is
+    /// not known there is reacted to again.
     pub async fn run_managers(
         &self,
         tables: &Tables,
         settings: Settings,
         stop: CancellationToken,
     ) -> Result<(), TablesError> {
+        if self.here.is_none() {
+            return Ok(());
+        }
         let checkpoints = tables.view("managers", 1)?;
         let mut followers = JoinSet::new();
         for partition in 0..self.log().partitions() {
@@ -139,12 +146,33 @@ struct Follower {
 
 impl Follower {
     async fn run(self) {
+        let mut standing = self.commands.log().standing(self.partition);
+        loop {
+            let is_ours = |standing: &Standing| standing.role != Role::Following;
+            let comes_to_lead = tokio::select! {
+                () = self.stop.cancelled() => false,
+                () = becomes(&mut standing, is_ours) => true,
+            };
+            if !comes_to_lead {
+                return;
+            }
+            // What was given is taken, so this may be cut off anywhere; whoever leads next reacts to the record again.
+            tokio::select! {
+                biased;
+                () = becomes(&mut standing, |standing| !is_ours(standing)) => {}
+                () = self.follow() => return,
+            }
+        }
+    }
+
+    /// Until it is time to stop, or the log is closed.
+    async fn follow(&self) {
         let log = self.commands.log();
         let mut head = log.watch(self.partition);
-        let mut next = self
-            .checkpoints
-            .checkpoint(self.partition)
-            .min(log.head(self.partition));
+        let Some(reached) = self.checkpoint().await else {
+            return;
+        };
+        let mut next = reached.min(log.head(self.partition));
         let mut written = next;
         loop {
             let records = self.read_tail(next).await;
@@ -172,6 +200,27 @@ impl Follower {
                 if !goes_on {
                     return;
                 }
+            }
+        }
+    }
+
+    /// How far the managers have come, on whichever node they were; nothing when it is time to stop first.
+    async fn checkpoint(&self) -> Option<u64> {
+        loop {
+            let checkpoints = self.checkpoints.clone();
+            let error = match tokio::task::spawn_blocking(move || checkpoints.refresh()).await {
+                Ok(Ok(())) => return Some(self.checkpoints.checkpoint(self.partition)),
+                Ok(Err(error)) => error.to_string(),
+                Err(error) => error.to_string(),
+            };
+            tracing::warn!(
+                partition = self.partition,
+                error,
+                "the process managers' checkpoint cannot be read"
+            );
+            tokio::select! {
+                () = self.stop.cancelled() => return None,
+                () = tokio::time::sleep(PAUSE) => {}
             }
         }
     }

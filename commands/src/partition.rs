@@ -32,8 +32,9 @@ pub struct Partition {
     spoilt: bool,
     /// How often the state was read again.
     reading: u64,
-    /// The term in which what is on its way was decided.
-    term: Option<u64>,
+    /// The log's tenure when nothing was on its way: what is on its way now builds on no append that was refused, as
+    /// long as it is still the same.
+    tenure: u64,
     commit_bytes_max: usize,
 }
 
@@ -100,7 +101,7 @@ impl Partition {
             undos: Undos::default(),
             spoilt: false,
             reading: 0,
-            term: None,
+            tenure: 0,
             commit_bytes_max,
         }
     }
@@ -120,13 +121,18 @@ impl Partition {
         self.reading
     }
 
-    /// Whether the state may be decided on in `term`. What is on its way in another term may have been lost, and others'
-    /// commits be in its place: then the numbers fit and the state does not.
-    pub fn is_good_in(&mut self, term: Option<u64>) -> bool {
-        if !self.undos.is_empty() && self.term != term {
-            self.spoilt = true;
+    /// What every append has to name.
+    pub const fn tenure(&self) -> u64 {
+        self.tenure
+    }
+
+    /// Whether the state may be decided on in `tenure`. When that has changed, what is on its way may have been refused, and
+    /// others' commits be in its place: then the numbers fit and the state does not.
+    pub fn is_good_in(&mut self, tenure: u64) -> bool {
+        if self.undos.is_empty() {
+            self.tenure = tenure;
         }
-        self.term = term;
+        self.spoilt |= self.tenure != tenure;
         !self.spoilt
     }
 

@@ -3,11 +3,12 @@
 
 use crate::answer::{Ask, CommandError};
 use crate::executor::Shared;
-use crate::handle::Commands;
+use crate::handle::{Commands, count};
 use spool_domain::actors::Actor;
 use spool_domain::ids::StreamId;
 use spool_domain::time::Timestamp;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -34,34 +35,40 @@ type Timer = (Timestamp, StreamId);
 type Paused = HashMap<Timer, Instant>;
 
 impl Commands {
-    /// Fires timers until `stop`.
+    /// Fires the timers of the partitions that this node leads, until `stop`; returns at once where it has no executors.
+    /// Two nodes that both think so fire twice, which is one effect.
     pub async fn run_timers(&self, stop: CancellationToken) {
+        if let Some(shared) = &self.here {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = shared.fire_timers() => {}
+            }
+        }
+    }
+}
+
+impl Shared {
+    async fn fire_timers(self: &Arc<Self>) {
         let mut paused = Paused::new();
         loop {
             paused.retain(|_, until| *until > Instant::now());
-            let due = self.shared.due_timers(&paused);
-            let work = async {
-                if due.is_empty() {
-                    self.wait_for_timers(&paused).await;
-                } else {
-                    // Until it has had its effect.
-                    paused.extend(due.iter().map(|timer| (*timer, Instant::now() + PAUSE)));
-                    self.fire_all(due, &mut paused).await;
-                }
-            };
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = work => {}
+            let due = self.due_timers(&paused);
+            if due.is_empty() {
+                self.wait_for_timers(&paused).await;
+            } else {
+                // Until it has had its effect.
+                paused.extend(due.iter().map(|timer| (*timer, Instant::now() + PAUSE)));
+                self.fire_all(due, &mut paused).await;
             }
         }
     }
 
     /// Until a timer may be due.
     async fn wait_for_timers(&self, paused: &Paused) {
-        let earliest = self.shared.earliest_timer(paused);
+        let earliest = self.earliest_timer(paused);
         let due = async {
             match earliest {
-                Some((at, _)) => self.shared.clock.sleep_until(at.as_millis()).await,
+                Some((at, _)) => self.clock.sleep_until(at.as_millis()).await,
                 None => std::future::pending().await,
             }
         };
@@ -72,17 +79,17 @@ impl Commands {
             }
         };
         tokio::select! {
-            () = self.shared.alarm.0.notified() => {}
+            () = self.alarm.0.notified() => {}
             () = due => {}
             () = again => {}
         }
     }
 
-    async fn fire_all(&self, due: Vec<Timer>, paused: &mut Paused) {
+    async fn fire_all(self: &Arc<Self>, due: Vec<Timer>, paused: &mut Paused) {
         let mut firing = JoinSet::new();
         for timer in due {
-            let commands = self.clone();
-            firing.spawn(async move { (timer, commands.fire(timer).await) });
+            let shared = Arc::clone(self);
+            firing.spawn(async move { (timer, shared.fire(timer).await) });
         }
         while let Some(fired) = firing.join_next().await {
             match fired {
@@ -93,13 +100,17 @@ impl Commands {
         }
     }
 
-    /// Whether the timer is done with.
-    async fn fire(&self, (at, stream): Timer) -> bool {
-        let partition = self.shared.partition_of(stream);
-        let command = self.shared.lock(partition).timed_command(at, stream);
+    /// Whether the timer is done with. Its command is never passed on: whoever leads the partition has the timer too.
+    async fn fire(self: &Arc<Self>, (at, stream): Timer) -> bool {
+        let partition = self.partition_of(stream);
+        let command = self.lock(partition).timed_command(at, stream);
         let given = match command {
             Ok(None) => return true,
-            Ok(Some(command)) => self.give(stream, command, Ask::fresh(Actor::System)).await,
+            Ok(Some(command)) => {
+                let given = self.give(stream, &command, &Ask::fresh(Actor::System)).await;
+                count(&given);
+                given
+            }
             Err(error) => Err(error),
         };
         match given {
@@ -108,11 +119,14 @@ impl Commands {
                 tracing::warn!(%stream, %refusal, "a timer's command was refused");
                 false
             }
+            Err(CommandError::Elsewhere(_)) => {
+                tracing::debug!(%stream, "a timer is another node's to fire by now");
+                false
+            }
             Err(
                 error @ (CommandError::Stale { .. }
                 | CommandError::OtherRequest
                 | CommandError::Full
-                | CommandError::Elsewhere(_)
                 | CommandError::Unavailable(_)),
             ) => {
                 tracing::warn!(%stream, %error, "a timer could not fire yet");
@@ -120,9 +134,7 @@ impl Commands {
             }
         }
     }
-}
 
-impl Shared {
     fn due_timers(&self, paused: &Paused) -> Vec<Timer> {
         let now = self.now();
         let mut due = Vec::new();

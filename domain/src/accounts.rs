@@ -15,7 +15,7 @@ pub const REFRESH_GRACE: Millis = Millis(30_000);
 pub const SESSIONS_MAX: usize = 100;
 
 /// What may be asked of an account.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Command {
     /// The account comes to be, once.
     Register(Registered),
@@ -122,7 +122,7 @@ pub enum SessionEnd {
 }
 
 /// Why a command was not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Refusal {
     /// It is not registered.
     #[error("there is no such account")]

@@ -14,10 +14,11 @@ use crate::media::{Film, Rendition, Segment};
 use crate::text::Complaint;
 use crate::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// What may be asked of a job.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Command {
     /// There shall be such a job. Quiet when there is one already.
     Request(Requested),
@@ -77,7 +78,7 @@ pub enum Command {
 }
 
 /// What a worker may report while it works.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Fact {
     /// The film was measured.
     Probed(Film),
@@ -105,7 +106,7 @@ pub enum Fact {
 }
 
 /// Why a command was not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Refusal {
     /// Nobody has requested it.
     #[error("there is no such job")]
@@ -121,7 +122,7 @@ pub enum Refusal {
     Fenced,
     /// The job has ended, in the way the word says.
     #[error("the job is already {0}")]
-    Over(&'static str),
+    Over(Cow<'static, str>),
     /// It cannot be started again while a worker has it.
     #[error("the job is still running")]
     Running,
@@ -160,7 +161,7 @@ pub enum Refusal {
     #[error("the {field} {complaint}")]
     Invalid {
         /// What is wrong, as the subject of the sentence.
-        field: &'static str,
+        field: Cow<'static, str>,
         /// Its rest.
         complaint: Complaint,
     },
@@ -279,14 +280,14 @@ impl Decider for Job {
                 match job.over() {
                     None => Ok(vec![Event::Cancelled(Cancelled { by: *by })]),
                     Some("cancelled") => Ok(vec![]),
-                    Some(word) => Err(Refusal::Over(word)),
+                    Some(word) => Err(Refusal::Over(word.into())),
                 }
             }
             Command::Restart { by } => {
                 job.allow(by)?;
                 match job.stage {
                     Stage::Failed | Stage::Cancelled => Ok(vec![Event::Restarted(Restarted { by: *by })]),
-                    Stage::Completed => Err(Refusal::Over("completed")),
+                    Stage::Completed => Err(Refusal::Over("completed".into())),
                     Stage::Waiting { .. } => Ok(vec![]),
                     Stage::Leased { .. } => Err(Refusal::Running),
                 }

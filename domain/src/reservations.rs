@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub const PENDING_FOR: Millis = Millis(60_000);
 
 /// What may be asked of a place.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Command {
     /// The place is wanted. Quiet when the account holds it already.
     Reserve {
@@ -77,7 +77,7 @@ pub struct Released {
 }
 
 /// Why a command was not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Refusal {
     /// Another account holds the place, or nobody does and there is nothing to confirm.
     #[error("it is already taken")]

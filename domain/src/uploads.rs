@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What may be asked of an upload.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Command {
     /// The file is stored durably, whole, under `received.source.blob`.
     Receive(Received),
@@ -35,7 +35,7 @@ pub struct Received {
 }
 
 /// Why a command was not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Refusal {
     /// An upload brings one file.
     #[error("this upload has already brought another file")]

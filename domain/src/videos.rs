@@ -9,9 +9,10 @@ use crate::text::{
 use crate::time::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// What may be asked of a video.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Command {
     /// A received upload becomes a video.
     Create {
@@ -116,7 +117,7 @@ pub enum Visibility {
 }
 
 /// Why a command was not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Refusal {
     /// It was never made, is deleted, or is none of the asker's business.
     #[error("there is no such video")]
@@ -128,7 +129,7 @@ pub enum Refusal {
     #[error("the {field} {complaint}")]
     Invalid {
         /// What is wrong, as the subject of the sentence.
-        field: &'static str,
+        field: Cow<'static, str>,
         /// Its rest.
         complaint: Complaint,
     },
@@ -140,7 +141,12 @@ pub enum Refusal {
 impl Described {
     /// Whether a video may be described so.
     pub fn check(&self) -> Result<(), Refusal> {
-        let wrong = |field| move |complaint| Refusal::Invalid { field, complaint };
+        let wrong = |field: &'static str| {
+            move |complaint| Refusal::Invalid {
+                field: field.into(),
+                complaint,
+            }
+        };
         check_line(&self.title, TITLE_MAX_CHARS).map_err(wrong("title"))?;
         check_lines(&self.description, DESCRIPTION_MAX_CHARS).map_err(wrong("description"))
     }
@@ -150,7 +156,7 @@ impl Source {
     /// Whether a video may come from such a file.
     pub fn check(&self) -> Result<(), Refusal> {
         check_file_name(&self.file_name).map_err(|complaint| Refusal::Invalid {
-            field: "file name",
+            field: "file name".into(),
             complaint,
         })
     }

@@ -10,6 +10,7 @@ mod encoded;
 mod frame;
 mod gateway;
 mod health;
+mod internal;
 mod jobs;
 mod linger;
 mod live;
@@ -28,4 +29,5 @@ mod videos;
 mod ws;
 
 pub use gateway::{Gateway, Parts};
+pub use internal::Internal;
 pub use problem::Kind as ProblemKind;

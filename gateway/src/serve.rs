@@ -1,6 +1,7 @@
-//! Serves the router on a socket: HTTP/1.1 and HTTP/2, with limits on how long a client may dawdle, until told to stop.
+//! Serves a router on a socket: HTTP/1.1 and HTTP/2, with limits on how long a client may dawdle, until told to stop.
 
 use crate::gateway::Gateway;
+use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -23,50 +24,72 @@ impl Gateway {
     /// Serves connections of `listener` until `shutdown` resolves; then lets requests under way end, for at
     /// most 20 seconds, and closes WebSockets.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        let service = TowerToHyperService::new(self.router());
-        let builder = builder();
-        let (stopping, connections) = (CancellationToken::new(), TaskTracker::new());
-        let mut shutdown = pin!(shutdown);
-        loop {
-            let stream = tokio::select! {
-                () = &mut shutdown => break,
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => stream,
-                    Err(error) => {
-                        tracing::warn!(%error, "accepting a connection");
-                        tokio::time::sleep(BREATHER).await;
-                        continue;
-                    }
-                },
-            };
-            let stream = TokioIo::new(prepared(stream));
-            let connection = builder
-                .serve_connection_with_upgrades(stream, service.clone())
-                .into_owned();
-            let stopping = stopping.clone();
-            connections.spawn(async move {
-                let mut connection = pin!(connection);
-                let served = tokio::select! {
-                    served = connection.as_mut() => served,
-                    () = stopping.cancelled() => {
-                        connection.as_mut().graceful_shutdown();
-                        connection.await
-                    }
-                };
-                if let Err(error) = served {
-                    tracing::debug!(%error, "a connection broke");
-                }
-            });
-        }
-        drop(listener);
-        self.live().close();
-        stopping.cancel();
-        connections.close();
-        if tokio::time::timeout(FAREWELL, connections.wait()).await.is_err() {
-            tracing::warn!("some requests were still under way when the time to stop was over");
-        }
-        Ok(())
+        self.serve_with(Router::new(), listener, shutdown).await
     }
+
+    /// The same with other routes beside the gateway's own.
+    pub async fn serve_with(
+        &self,
+        others: Router,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        let router = self.router().merge(others);
+        serve(router, listener, shutdown, || self.live().close()).await
+    }
+}
+
+/// Serves connections of `listener` until `shutdown` resolves; then calls `closing` and lets requests under way end, for at
+/// most 20 seconds.
+pub async fn serve(
+    router: Router,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+    closing: impl FnOnce(),
+) -> io::Result<()> {
+    let service = TowerToHyperService::new(router);
+    let builder = builder();
+    let (stopping, connections) = (CancellationToken::new(), TaskTracker::new());
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let stream = tokio::select! {
+            () = &mut shutdown => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "accepting a connection");
+                    tokio::time::sleep(BREATHER).await;
+                    continue;
+                }
+            },
+        };
+        let stream = TokioIo::new(prepared(stream));
+        let connection = builder
+            .serve_connection_with_upgrades(stream, service.clone())
+            .into_owned();
+        let stopping = stopping.clone();
+        connections.spawn(async move {
+            let mut connection = pin!(connection);
+            let served = tokio::select! {
+                served = connection.as_mut() => served,
+                () = stopping.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = served {
+                tracing::debug!(%error, "a connection broke");
+            }
+        });
+    }
+    drop(listener);
+    closing();
+    stopping.cancel();
+    connections.close();
+    if tokio::time::timeout(FAREWELL, connections.wait()).await.is_err() {
+        tracing::warn!("some requests were still under way when the time to stop was over");
+    }
+    Ok(())
 }
 
 fn builder() -> Builder<TokioExecutor> {

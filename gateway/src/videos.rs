@@ -398,7 +398,7 @@ impl Gateway {
         let commands = &self.parts().commands;
         for _ in 0..MERGES {
             // The version goes with the command, so nothing has to be durable yet; an answer without a command does.
-            let (video, version) = match commands.glance::<domain::Video>(id.stream())? {
+            let (video, version) = match commands.glance::<domain::Video>(id.stream()).await? {
                 seen @ (domain::Video::Existing(_), _) => seen,
                 _ => commands.state::<domain::Video>(id.stream()).await?,
             };

@@ -34,7 +34,7 @@ impl Known {
                 until,
                 ..
             } if *holder == attempt => Ok(*until),
-            Stage::Cancelled => Err(Refusal::Over("cancelled")),
+            Stage::Cancelled => Err(Refusal::Over("cancelled".into())),
             Stage::Waiting { .. } | Stage::Leased { .. } | Stage::Completed | Stage::Failed => {
                 Err(Refusal::Fenced)
             }
@@ -69,7 +69,7 @@ impl Known {
                 })])
             }
             Stage::Completed | Stage::Failed | Stage::Cancelled => {
-                Err(Refusal::Over(self.over().unwrap_or_default()))
+                Err(Refusal::Over(self.over().unwrap_or_default().into()))
             }
         }
     }
@@ -173,7 +173,7 @@ impl Known {
             Some(known) if known.attempt == attempt && known.rendition == rendition => return Ok(None),
             None if self.renditions.len() >= RENDITIONS_MAX => {
                 return Err(Refusal::Invalid {
-                    field: "rendition",
+                    field: "rendition".into(),
                     complaint: format!("must be one of at most {RENDITIONS_MAX}"),
                 });
             }
@@ -249,7 +249,7 @@ fn check(rendition: &Rendition) -> Result<(), Refusal> {
     let name_fits = (1..=RENDITION_NAME_MAX_CHARS).contains(&rendition.name.len());
     if !name_fits || !rendition.name.chars().all(name_letter) {
         return Err(Refusal::Invalid {
-            field: "rendition's name",
+            field: "rendition's name".into(),
             complaint: format!("must be 1 to {RENDITION_NAME_MAX_CHARS} of a-z, 0-9, - and _"),
         });
     }
@@ -257,7 +257,7 @@ fn check(rendition: &Rendition) -> Result<(), Refusal> {
         |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | ',' | '-' | '_' | '+');
     if rendition.codecs.len() > CODECS_MAX_CHARS || !rendition.codecs.chars().all(codec_letter) {
         return Err(Refusal::Invalid {
-            field: "rendition's codecs",
+            field: "rendition's codecs".into(),
             complaint: format!("must be a list as in RFC 6381 of at most {CODECS_MAX_CHARS} letters"),
         });
     }

@@ -125,7 +125,7 @@ fn the_holder_renews_its_lease_and_nobody_else_does() {
         .then_refused(Refusal::Fenced);
     given::<Job>(&cancelled())
         .when(renew(1), later)
-        .then_refused(Refusal::Over("cancelled"));
+        .then_refused(Refusal::Over("cancelled".into()));
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn the_owner_cancels_a_job_and_its_worker_learns_of_it() {
     for command in [claim("a"), report(1, vec![]), complete(1), fail(1, passing())] {
         given::<Job>(&cancelled())
             .when(command, NOW)
-            .then_refused(Refusal::Over("cancelled"));
+            .then_refused(Refusal::Over("cancelled".into()));
     }
 }
 
@@ -204,7 +204,7 @@ fn what_has_ended_otherwise_cannot_be_cancelled() {
     for (end, word) in [(completed(1), "completed"), (failed(1, lasting()), "failed")] {
         given::<Job>(&job(&[claimed(1, "a"), end]))
             .when(Command::Cancel { by: owner() }, NOW)
-            .then_refused(Refusal::Over(word));
+            .then_refused(Refusal::Over(word.into()));
     }
 }
 
@@ -224,7 +224,7 @@ fn the_owner_starts_a_failed_or_cancelled_job_again() {
         .then_refused(Refusal::Running);
     given::<Job>(&job(&[claimed(1, "a"), completed(1)]))
         .when(restart(owner()), NOW)
-        .then_refused(Refusal::Over("completed"));
+        .then_refused(Refusal::Over("completed".into()));
 }
 
 #[test]

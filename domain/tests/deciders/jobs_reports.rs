@@ -146,7 +146,7 @@ fn refuses(rendition: Rendition, wrong: &str) {
     let job: Job = refold(&job(&[claimed(1, "a")]));
     let outcome = job.decide(&report(1, vec![Fact::RenditionStarted(rendition)]), NOW);
     assert!(
-        matches!(outcome, Err(Refusal::Invalid { field, .. }) if field == wrong),
+        matches!(&outcome, Err(Refusal::Invalid { field, .. }) if field == wrong),
         "{outcome:?}"
     );
 }

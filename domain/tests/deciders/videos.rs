@@ -185,7 +185,7 @@ fn refuses(title: &str, description: &str, wrong: &str) {
     ] {
         let outcome = video.decide(&command, NOW);
         assert!(
-            matches!(outcome, Err(Refusal::Invalid { field, .. }) if field == wrong),
+            matches!(&outcome, Err(Refusal::Invalid { field, .. }) if field == wrong),
             "{outcome:?}"
         );
     }

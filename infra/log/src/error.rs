@@ -56,7 +56,8 @@ pub enum OpenError {
 /// Why an append was not accepted. But for `Unknown` and `Stopped`, nothing of it is kept, and nobody has seen any of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
-    /// `actual` counts what is queued, so it may move back when that fails.
+    /// `actual` counts what is queued, so it may move back when that fails. Both are the same when the append builds on one
+    /// that was refused, see [`crate::Log::append_in`].
     #[error("the next offset is {actual}, not {expected}")]
     Conflict { expected: u64, actual: u64 },
     /// No room on the disk. May be tried again: each attempt asks the disk anew.

@@ -132,9 +132,44 @@ impl Log {
     pub fn append(&self, partition: u16, expected: u64, commits: Vec<Bytes>) -> Appending {
         match &self.backend {
             Backend::Embedded(log) => log.append(partition, expected, commits),
-            Backend::Kafka(log) => log.append(partition, expected, commits),
+            Backend::Kafka(log) => log.append(partition, None, expected, commits),
             #[cfg(feature = "eventstore")]
-            Backend::EventStore(log) => log.append(partition, expected, commits),
+            Backend::EventStore(log) => log.append(partition, None, expected, commits),
+        }
+    }
+
+    /// [`Log::append`] for whoever decides on a state that counts appends before they are answered: also a `Conflict`
+    /// when [`Log::tenure`] is no longer what it was before the first of those. One of them was refused then, and where
+    /// it was to go there may be another node's commit: the number fits and the state does not.
+    ///
+    /// On the embedded log, which nobody else writes to, this is the same as [`Log::append`].
+    ///
+    /// # Panics
+    /// If there is no such partition.
+    pub fn append_in(&self, tenure: u64, partition: u16, expected: u64, commits: Vec<Bytes>) -> Appending {
+        match &self.backend {
+            Backend::Embedded(log) => log.append(partition, expected, commits),
+            Backend::Kafka(log) => log.append(partition, Some(tenure), expected, commits),
+            #[cfg(feature = "eventstore")]
+            Backend::EventStore(log) => log.append(partition, Some(tenure), expected, commits),
+        }
+    }
+
+    /// Rises whenever commits that were appended to `partition` through this log are refused, before anybody is told.
+    /// A term that this node claims again after trouble goes on where the last one was, so that alone does not count.
+    /// Always 0 on the embedded log.
+    ///
+    /// # Panics
+    /// If there is no such partition.
+    pub fn tenure(&self, partition: u16) -> u64 {
+        match &self.backend {
+            Backend::Embedded(log) => {
+                log.check_partition(partition);
+                0
+            }
+            Backend::Kafka(log) => log.tenure(partition),
+            #[cfg(feature = "eventstore")]
+            Backend::EventStore(log) => log.tenure(partition),
         }
     }
 

@@ -19,7 +19,8 @@ cargo xtask bench [NAME…]
 Builds with optimisation, runs the measurements one after another and writes infra/docs/BENCHMARKS.md. Each compares
 the product with an ideal in the same run, because two runs on a busy machine cannot be compared.
 
-  NAME    only some of: append, http, rebuild, transcode, first_segment, kafka, cql (the others keep their last figures)
+  NAME    only some of: append, http, rebuild, transcode, first_segment, kafka, give_kafka, cql (the others keep their
+          last figures)
 ";
 
 /// One measurement: an example program that prints a JSON object a line.
@@ -73,6 +74,13 @@ pub const BENCHES: &[Bench] = &[
         name: "kafka",
         package: "spool-log",
         about: "Appends to the log on one Kafka broker, beside a bare rdkafka produce with the same settings.",
+        needs_servers: true,
+    },
+    Bench {
+        name: "give_kafka",
+        package: "spool-commands",
+        about: "Commands through the handle (decided, written to the log on one Kafka broker, answered), beside a bare \
+                rdkafka produce of the same records with the same settings.",
         needs_servers: true,
     },
     Bench {

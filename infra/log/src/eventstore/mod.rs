@@ -118,16 +118,27 @@ impl EventStore {
         self.shared().check_partition(partition);
     }
 
-    pub fn append(&self, partition: u16, expected: u64, commits: Vec<Bytes>) -> Appending {
+    pub fn append(
+        &self,
+        partition: u16,
+        tenure: Option<u64>,
+        expected: u64,
+        commits: Vec<Bytes>,
+    ) -> Appending {
         self.shared().check_partition(partition);
         let queue = &self.shared().queues[usize::from(partition)];
         let queued = self
             .sized(&commits)
-            .and_then(|bytes| queue.push(expected, commits, bytes, || self.shared().head(partition)));
+            .and_then(|bytes| queue.push(tenure, expected, commits, bytes, || self.shared().head(partition)));
         match queued {
             Ok(receiver) => Appending::queued(receiver),
             Err(error) => Appending::answered(Err(error)),
         }
+    }
+
+    pub fn tenure(&self, partition: u16) -> u64 {
+        self.shared().check_partition(partition);
+        self.shared().queues[usize::from(partition)].tenure()
     }
 
     pub fn head(&self, partition: u16) -> u64 {

@@ -18,6 +18,8 @@ struct State {
     waiting: VecDeque<Pending>,
     /// The next offset, counting what waits and what is being written; `None` when that is the head.
     next: Option<u64>,
+    /// How often appends with commits were refused.
+    tenure: u64,
     open: bool,
 }
 
@@ -35,6 +37,7 @@ impl Queue {
         let state = State {
             waiting: VecDeque::new(),
             next: None,
+            tenure: 0,
             open: true,
         };
         Self {
@@ -43,9 +46,14 @@ impl Queue {
         }
     }
 
-    /// Queues an append if it is next in its partition.
+    pub fn tenure(&self) -> u64 {
+        self.lock().tenure
+    }
+
+    /// Queues an append if it is next in its partition and, when it names a tenure, builds on nothing that was refused.
     pub fn push(
         &self,
+        tenure: Option<u64>,
         expected: u64,
         commits: Vec<Bytes>,
         bytes: usize,
@@ -57,7 +65,9 @@ impl Queue {
             return Err(AppendError::Stopped);
         }
         let actual = state.next.unwrap_or_else(head);
-        if actual != expected {
+        let builds_on_refused = tenure.is_some_and(|tenure| tenure != state.tenure);
+        if actual != expected || builds_on_refused {
+            state.tenure += u64::from(!commits.is_empty());
             return Err(AppendError::Conflict { expected, actual });
         }
         state.next = Some(expected + commits.len() as u64);
@@ -103,10 +113,13 @@ impl Queue {
     }
 
     /// What was taken is not in the log: gives up what was queued behind it, which counted on it.
-    pub fn give_up(&self) -> VecDeque<Pending> {
+    pub fn give_up(&self, taken: &[Pending]) -> VecDeque<Pending> {
         let mut state = self.lock();
         state.next = None;
-        std::mem::take(&mut state.waiting)
+        let behind = std::mem::take(&mut state.waiting);
+        let mut refused = taken.iter().chain(&behind);
+        state.tenure += u64::from(refused.any(|pending| !pending.commits.is_empty()));
+        behind
     }
 
     /// Lets nothing more in.

@@ -61,7 +61,7 @@ impl Writer {
     }
 
     fn give_up(&self, batch: Vec<Pending>, error: AppendError) {
-        let behind = self.shared.queues[usize::from(self.partition)].give_up();
+        let behind = self.shared.queues[usize::from(self.partition)].give_up(&batch);
         // What was queued behind was not sent to anybody: that it is not in the log is certain.
         let conflict = AppendError::Conflict {
             expected: 0,

@@ -95,12 +95,22 @@ impl Kafka {
         self.shared().world.config.partitions
     }
 
-    pub fn append(&self, partition: u16, expected: u64, commits: Vec<Bytes>) -> Appending {
+    pub fn append(
+        &self,
+        partition: u16,
+        tenure: Option<u64>,
+        expected: u64,
+        commits: Vec<Bytes>,
+    ) -> Appending {
         let partition = self.shared().partition(partition);
         match self.shared().check(&commits) {
-            Ok(()) => partition.append(expected, commits),
+            Ok(()) => partition.append(tenure, expected, commits),
             Err(error) => Appending::answered(Err(error)),
         }
+    }
+
+    pub fn tenure(&self, partition: u16) -> u64 {
+        self.shared().partition(partition).tenure()
     }
 
     pub fn head(&self, partition: u16) -> u64 {

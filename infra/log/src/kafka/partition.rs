@@ -67,15 +67,23 @@ impl Partition {
         })
     }
 
-    pub fn append(&self, expected: u64, commits: Vec<Bytes>) -> Appending {
+    /// Without a tenure, whatever was refused before.
+    pub fn append(&self, tenure: Option<u64>, expected: u64, commits: Vec<Bytes>) -> Appending {
         let (caller, receiver) = oneshot::channel();
         let mut inner = self.lock();
         if inner.watches.is_none() {
             return Appending::answered(Err(AppendError::Stopped));
         }
-        inner.seat.append(self.world.now(), expected, commits, caller);
+        let tenure = tenure.unwrap_or_else(|| inner.seat.tenure());
+        inner
+            .seat
+            .append(self.world.now(), tenure, expected, commits, caller);
         self.carry_out(&mut inner);
         Appending::queued(receiver)
+    }
+
+    pub fn tenure(&self) -> u64 {
+        self.lock().seat.tenure()
     }
 
     pub fn head(&self) -> u64 {

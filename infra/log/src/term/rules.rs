@@ -18,6 +18,8 @@ pub trait Rules {
     const UNREAD_CLAIMS_LEAD: bool = false;
     /// A commit that failed to be sent is called refused, without looking for it.
     const ERRORS_REFUSE: bool = false;
+    /// An append that builds on a refused one is taken when its number fits.
+    const REFUSED_APPENDS_ARE_BUILT_ON: bool = false;
     /// A barrier is answered by what is already known.
     const BARRIERS_ARE_FREE: bool = false;
 }

@@ -28,6 +28,8 @@ pub struct Seat<C, R = Sound> {
     wanted: bool,
     /// The last term that this node led, while it goes on trying to lead.
     held: Option<u64>,
+    /// How often appends with commits were refused. Whoever counted on those must be refused as well.
+    tenure: u64,
     /// Counts the claims, and with them the connections for sending. What older ones report is not heard.
     attempt: u64,
     /// Records that were sent in this attempt and are not in the fold yet.
@@ -138,6 +140,7 @@ impl<C, R: Rules> Seat<C, R> {
             stage: Stage::Following,
             wanted: false,
             held: None,
+            tenure: 0,
             attempt: 0,
             flights: VecDeque::new(),
             pending: VecDeque::new(),
@@ -165,6 +168,11 @@ impl<C, R: Rules> Seat<C, R> {
     /// The next number, counting what waits.
     pub fn next(&self) -> u64 {
         self.pending.back().map_or(self.fold.number, Pending::end)
+    }
+
+    /// What an append has to name that builds on earlier ones: as it was before the first of these.
+    pub const fn tenure(&self) -> u64 {
+        self.tenure
     }
 
     /// Whether nobody waits for an answer.
@@ -209,12 +217,14 @@ impl<C, R: Rules> Seat<C, R> {
         attempt == self.attempt && matches!(self.stage, Stage::Finding { .. })
     }
 
-    pub fn append(&mut self, now: u64, expected: u64, commits: Vec<Bytes>, caller: C) {
+    pub fn append(&mut self, now: u64, tenure: u64, expected: u64, commits: Vec<Bytes>, caller: C) {
         let actual = self.next();
+        // Others' commits may be where the refused ones were to go, and then the number fits all the same.
+        let builds_on_refused = tenure != self.tenure && !R::REFUSED_APPENDS_ARE_BUILT_ON;
         if !self.wanted {
-            self.answer(caller, Err(AppendError::NotOwner));
-        } else if expected != actual {
-            self.answer(caller, Err(AppendError::Conflict { expected, actual }));
+            self.refuse(caller, &commits, AppendError::NotOwner);
+        } else if expected != actual || builds_on_refused {
+            self.refuse(caller, &commits, AppendError::Conflict { expected, actual });
         } else if commits.is_empty() {
             self.barrier(now, expected, caller);
         } else {
@@ -471,7 +481,7 @@ impl<C, R: Rules> Seat<C, R> {
 
     fn conflict(&mut self) {
         let actual = self.fold.number;
-        for pending in std::mem::take(&mut self.pending) {
+        for pending in self.forsake() {
             let expected = pending.first;
             self.answer(pending.caller, Err(AppendError::Conflict { expected, actual }));
         }
@@ -482,12 +492,23 @@ impl<C, R: Rules> Seat<C, R> {
     }
 
     fn give_up(&mut self, error: AppendError) {
-        for pending in std::mem::take(&mut self.pending) {
+        for pending in self.forsake() {
             self.answer(pending.caller, Err(error));
         }
         for barrier in self.barriers.give_up() {
             self.answer(barrier.caller, Err(error));
         }
+    }
+
+    /// Everything that waits to be accepted, which is over for it.
+    fn forsake(&mut self) -> VecDeque<Pending<C>> {
+        self.tenure += u64::from(!self.pending.is_empty());
+        std::mem::take(&mut self.pending)
+    }
+
+    fn refuse(&mut self, caller: C, commits: &[Bytes], error: AppendError) {
+        self.tenure += u64::from(!commits.is_empty());
+        self.answer(caller, Err(error));
     }
 
     fn answer(&mut self, caller: C, result: Result<u64, AppendError>) {

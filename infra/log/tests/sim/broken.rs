@@ -32,5 +32,6 @@ caught! {
     a_report_alone_must_not_acknowledge: REPORTS_ACKNOWLEDGE,
     a_claim_must_be_read_back: UNREAD_CLAIMS_LEAD,
     an_error_must_not_be_taken_for_a_refusal: ERRORS_REFUSE,
+    what_builds_on_a_refused_append_must_be_refused: REFUSED_APPENDS_ARE_BUILT_ON,
     a_barrier_must_prove_leadership: BARRIERS_ARE_FREE,
 }

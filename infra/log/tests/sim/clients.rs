@@ -16,6 +16,8 @@ pub struct Question {
     pub client: usize,
     pub attempt: Attempt,
     pub kind: Kind,
+    /// The executor's reading that it was asked in.
+    pub reading: u64,
     /// How many commits were acknowledged when it was asked, as far as anybody knew.
     pub acknowledged: u64,
 }

@@ -33,14 +33,25 @@ impl Attempt {
     }
 }
 
+/// What a node decides on: everything that was accepted up to some number, and what it counts on after that.
+#[derive(Default)]
+pub struct Executor {
+    pub read: u64,
+    /// Given to the seat in this order, and not known to be accepted.
+    pub counted: VecDeque<Attempt>,
+    /// The seat's, before the first of those.
+    pub tenure: u64,
+    /// How often it had to begin again from what was accepted.
+    pub reading: u64,
+}
+
 pub struct Node<R> {
     pub seat: Seat<usize, R>,
     /// Rises with each restart; what was meant for an earlier life is not delivered.
     pub life: u64,
     pub alive: bool,
     pub sleeps_until: u64,
-    /// Commands that are counted on, but not accepted yet.
-    pub speculative: VecDeque<u32>,
+    pub executor: Executor,
     /// Where the reader is.
     pub reads_at: u64,
     /// When the last record of the running attempt arrives, for connections that keep the order.
@@ -58,15 +69,39 @@ impl<R: Rules> Node<R> {
             life,
             alive: true,
             sleeps_until: 0,
-            speculative: VecDeque::new(),
+            executor: Executor::default(),
             reads_at: fold.next_offset,
             last_arrival: (0, 0),
             seat: Seat::new(me, TIMING, fold),
         }
     }
 
-    /// What the executor takes for the next number.
+    /// The executor reads what was accepted, unless it counts on more than that.
+    pub fn catch_up(&mut self) {
+        if self.executor.counted.is_empty() {
+            self.executor.read = self.seat.fold().number;
+            self.executor.tenure = self.seat.tenure();
+        }
+    }
+}
+
+impl Executor {
+    /// What it takes for the next number.
     pub fn next(&self) -> u64 {
-        self.seat.fold().number + self.speculative.len() as u64
+        self.read + self.counted.len() as u64
+    }
+
+    /// It hears what became of an append, some time after the seat has told.
+    pub fn settle(&mut self, reading: u64, attempt: Attempt, accepted: bool) {
+        if reading != self.reading {
+            return;
+        }
+        if !accepted {
+            self.counted.clear();
+            self.reading += 1;
+        } else if let Some(at) = self.counted.iter().position(|counted| *counted == attempt) {
+            self.counted.drain(..=at);
+            self.read += at as u64 + 1;
+        }
     }
 }

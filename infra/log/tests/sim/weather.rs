@@ -30,6 +30,8 @@ pub struct Weather {
     pub forgetful: u64,
     /// Readers fall behind by up to this.
     pub reading: u64,
+    /// Executors hear this much later what the seat has told.
+    pub waking: u64,
 }
 
 impl Weather {
@@ -61,6 +63,7 @@ impl Weather {
             claim_every: 100 + random.below(2000),
             forgetful: random.below(1000),
             reading: 1 + random.below(60),
+            waking: 1 + random.below(30),
         }
     }
 
@@ -78,5 +81,6 @@ impl Weather {
         self.pause_every = 0;
         self.claim_every = 0;
         self.reading = 10;
+        self.waking = 5;
     }
 }

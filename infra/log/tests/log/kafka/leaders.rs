@@ -53,6 +53,36 @@ fn who_claims_last_leads_and_the_other_is_told() {
 }
 
 #[test]
+fn what_builds_on_a_lost_append_is_refused_even_where_its_number_fits() {
+    let topics = Topics::on(Kafka::shared());
+    let dir = tempfile::tempdir().expect("a directory for the test");
+    let first = topics.leading(dir.path());
+    let second = Log::kafka(topics.config(dir.path(), "second")).expect("the log opens");
+    let tenure = first.tenure(0);
+    assert_eq!(first.append_in(tenure, 0, 0, vec![payload(0)]).wait(), Ok(0));
+    second.claim(0);
+    wait_until("the second leads", || second.leads(0));
+    // Decided on the first commit, and lost.
+    let lost = first.append_in(tenure, 0, 1, vec![payload(1)]).wait();
+    assert_eq!(lost, Err(AppendError::NotOwner));
+    assert_eq!(second.append(0, 1, vec![payload(9)]).wait(), Ok(1));
+    first.claim(0);
+    wait_until("the first leads again", || first.leads(0));
+    // Decided on the lost one, where the second has put another.
+    let conflict = AppendError::Conflict {
+        expected: 2,
+        actual: 2,
+    };
+    let built_on_it = first.append_in(tenure, 0, 2, vec![payload(2)]).wait();
+    assert_eq!(built_on_it, Err(conflict));
+    let decided_anew = first.append_in(first.tenure(0), 0, 2, vec![payload(3)]).wait();
+    assert_eq!(decided_anew, Ok(2));
+    wait_until("the second has read it", || second.head(0) == 3);
+    let all = vec![(0, payload(0)), (1, payload(9)), (2, payload(3))];
+    assert_eq!(read(&second, 0, 0), all);
+}
+
+#[test]
 fn partitions_change_hands_under_load_and_nothing_is_lost_or_doubled() {
     let topics = Topics::on(Kafka::shared());
     let dir = tempfile::tempdir().expect("a directory for the test");

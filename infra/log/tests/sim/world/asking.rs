@@ -8,6 +8,14 @@ use super::events::Event;
 use crate::clients::{Kind, Question};
 use crate::nodes::{Attempt, Node};
 
+/// A number for a history, one commit longer.
+pub fn after(history: u64, attempt: Attempt) -> u64 {
+    let commit = u64::from(attempt.command) << 32 | u64::from(attempt.number);
+    (history ^ commit)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .rotate_left(29)
+}
+
 impl<R: Rules> World<R> {
     pub(super) fn ask(&mut self, client: usize) -> Result<(), String> {
         if self.clients[client].waits_for.is_some() {
@@ -41,13 +49,13 @@ impl<R: Rules> World<R> {
             alive, sleeps_until, ..
         } = self.nodes[node];
         if !alive || sleeps_until > self.now {
-            self.questions.push(self.question(client, wants, Kind::New));
+            self.questions.push(self.question(node, client, wants, Kind::New));
             return Ok(());
         }
         self.ask_node(client, node, wants)?;
         if self.random.chance(200) {
             // Somebody else looks what there is.
-            let look = self.question(client, wants, Kind::Look);
+            let look = self.question(node, client, wants, Kind::Look);
             self.give(node, look, vec![]);
             return self.carry_out(node);
         }
@@ -58,13 +66,14 @@ impl<R: Rules> World<R> {
     pub(super) fn ask_node(&mut self, client: usize, node: usize, wants: Attempt) -> Result<(), String> {
         let known = self.number_of.get(&wants.command);
         let accepted = known.is_some_and(|number| *number < self.nodes[node].seat.fold().number);
-        let counted = self.nodes[node].speculative.contains(&wants.command);
+        let mut counted = self.nodes[node].executor.counted.iter();
+        let counted = counted.any(|counted| counted.command == wants.command);
         let kind = if accepted || counted {
             Kind::Repeated
         } else {
             Kind::New
         };
-        let question = self.question(client, wants, kind);
+        let question = self.question(node, client, wants, kind);
         match kind {
             Kind::New => self.give(node, question, vec![wants.bytes()]),
             Kind::Repeated | Kind::Look => self.give(node, question, vec![]),
@@ -72,12 +81,13 @@ impl<R: Rules> World<R> {
         self.carry_out(node)
     }
 
-    pub(super) fn question(&self, client: usize, attempt: Attempt, kind: Kind) -> Question {
+    pub(super) fn question(&self, node: usize, client: usize, attempt: Attempt, kind: Kind) -> Question {
         let acknowledged = self.acknowledged.iter().map(|(number, _)| number + 1).max();
         Question {
             client,
             attempt,
             kind,
+            reading: self.nodes[node].executor.reading,
             acknowledged: acknowledged.unwrap_or(0),
         }
     }
@@ -86,11 +96,18 @@ impl<R: Rules> World<R> {
         let caller = self.questions.len();
         self.questions.push(question);
         let node = &mut self.nodes[node];
-        let expected = node.next();
+        node.catch_up();
+        let (tenure, expected) = (node.executor.tenure, node.executor.next());
         if question.kind == Kind::New {
-            node.speculative.push_back(question.attempt.command);
+            let read = usize::try_from(node.executor.read).expect("an index");
+            // A broken protocol may count more than there is.
+            let read = self.histories.get(read).copied().unwrap_or(u64::MAX);
+            let counted = node.executor.counted.iter();
+            let history = counted.fold(read, |history, attempt| after(history, *attempt));
+            self.decided_on.insert(question.attempt, history);
+            node.executor.counted.push_back(question.attempt);
         }
-        node.seat.append(self.now, expected, commits, caller);
+        node.seat.append(self.now, tenure, expected, commits, caller);
     }
 
     pub(super) fn choose(&mut self) -> usize {

@@ -42,6 +42,13 @@ pub enum Event {
     Crash {
         node: usize,
     },
+    /// The executor hears what became of an append.
+    Settle {
+        node: usize,
+        life: u64,
+        caller: usize,
+        accepted: bool,
+    },
     Restart {
         node: usize,
     },
@@ -75,6 +82,7 @@ impl Event {
             Self::Tip { node, .. }
             | Self::Read { node, .. }
             | Self::Tick { node, .. }
+            | Self::Settle { node, .. }
             | Self::Claim { node } => Some(*node),
             _ => None,
         }

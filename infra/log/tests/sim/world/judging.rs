@@ -3,6 +3,7 @@
 use spool_log::AppendError;
 use spool_log::term::{Fold, Record, Rules, Verdict};
 
+use super::asking::after;
 use super::events::Event;
 use super::{Told, World};
 use crate::clients::Kind;
@@ -17,6 +18,18 @@ impl<R: Rules> World<R> {
     ) -> Result<(), String> {
         let question = self.questions[caller];
         let waits = self.clients[question.client].waits_for == Some(caller);
+        if question.kind == Kind::New || result.is_err() {
+            let (life, accepted) = (self.nodes[node].life, result.is_ok());
+            self.after(
+                self.weather.waking,
+                Event::Settle {
+                    node,
+                    life,
+                    caller,
+                    accepted,
+                },
+            );
+        }
         match (result, question.kind) {
             (Ok(number), Kind::New) => {
                 self.told.acknowledged += 1;
@@ -43,7 +56,6 @@ impl<R: Rules> World<R> {
                 }
             }
             (Err(error), kind) => {
-                self.nodes[node].speculative.clear();
                 match error {
                     AppendError::Unknown => self.told.unknown += 1,
                     AppendError::Conflict { .. } | AppendError::NotOwner => self.told.refused += 1,
@@ -66,16 +78,19 @@ impl<R: Rules> World<R> {
     }
 
     /// A node has accepted a commit; all that do so agree.
-    pub(super) fn accepted(&mut self, node: usize, number: u64, attempt: Attempt) -> Result<(), String> {
-        let counted = self.nodes[node].speculative.front() == Some(&attempt.command);
-        if counted {
-            self.nodes[node].speculative.pop_front();
-        }
+    pub(super) fn accepted(&mut self, number: u64, attempt: Attempt) -> Result<(), String> {
         let at = usize::try_from(number).expect("an index");
         match self.truth.get(at) {
             Some(known) if *known == attempt => Ok(()),
             Some(known) => Err(format!("readers disagree on {number}: {known:?} or {attempt:?}")),
             None if at == self.truth.len() => {
+                let history = self.histories[at];
+                if self.decided_on.get(&attempt) != Some(&history) {
+                    return Err(format!(
+                        "{attempt:?} is at {number}, and was decided on something else"
+                    ));
+                }
+                self.histories.push(after(history, attempt));
                 self.truth.push(attempt);
                 match self.number_of.insert(attempt.command, number) {
                     None => Ok(()),
@@ -156,7 +171,7 @@ impl<R: Rules> World<R> {
         let nodes: Vec<_> = self
             .nodes
             .iter()
-            .map(|node| (node.seat.standing(), node.alive, node.next()))
+            .map(|node| (node.seat.standing(), node.alive, node.executor.next()))
             .collect();
         format!(
             "{} of {} given, {nodes:?}, {:?}",

@@ -53,6 +53,9 @@ struct World<R> {
     /// What all readers agree on, by number.
     truth: Vec<Attempt>,
     number_of: HashMap<u32, u64>,
+    /// A number for the truth up to each commit, and for what each attempt was decided on.
+    histories: Vec<u64>,
+    decided_on: HashMap<Attempt, u64>,
     acknowledged: Vec<(u64, Attempt)>,
     refused: Vec<Attempt>,
     storm: bool,
@@ -80,6 +83,8 @@ impl<R: Rules> World<R> {
             given: 0,
             truth: Vec::new(),
             number_of: HashMap::new(),
+            histories: vec![0],
+            decided_on: HashMap::new(),
             acknowledged: Vec::new(),
             refused: Vec::new(),
             storm: true,
@@ -169,6 +174,17 @@ impl<R: Rules> World<R> {
                     self.nodes[node].seat.tick(self.now);
                     self.at(self.now + 25, Event::Tick { node, life });
                     return self.carry_out(node);
+                }
+            }
+            Event::Settle {
+                node,
+                life,
+                caller,
+                accepted,
+            } => {
+                if self.lives(node, life) {
+                    let Question { reading, attempt, .. } = self.questions[caller];
+                    self.nodes[node].executor.settle(reading, attempt, accepted);
                 }
             }
             Event::Claim { node } => {

@@ -102,7 +102,7 @@ impl<R: Rules> World<R> {
                 Output::Answer { caller, result } => self.answered(node, caller, result)?,
                 Output::Accepted { first, commits } => {
                     for (number, commit) in (first..).zip(commits) {
-                        self.accepted(node, number, Attempt::of(&commit))?;
+                        self.accepted(number, Attempt::of(&commit))?;
                     }
                 }
                 Output::Hang | Output::Standing => {}
