@@ -10,6 +10,7 @@ mod handle;
 pub mod ids;
 pub mod managers;
 mod partition;
+pub mod placement;
 mod restore;
 mod snapshots;
 mod streams;
