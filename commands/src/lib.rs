@@ -12,6 +12,7 @@ pub mod ids;
 pub mod managers;
 mod partition;
 mod peers;
+pub mod placement;
 mod restore;
 mod search;
 mod service_token;

@@ -9,6 +9,7 @@ mod format;
 mod given;
 mod history;
 mod names;
+mod placed;
 mod room;
 mod several;
 mod snapshots;

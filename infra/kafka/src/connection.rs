@@ -56,7 +56,7 @@ impl Record {
         std::str::from_utf8(value).ok()
     }
 
-    fn of(message: &BorrowedMessage<'_>) -> Self {
+    pub(crate) fn of(message: &BorrowedMessage<'_>) -> Self {
         let headers = message.headers().into_iter().flat_map(Headers::iter);
         Self {
             offset: message.offset(),

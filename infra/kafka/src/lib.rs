@@ -2,11 +2,12 @@
 //!
 //! [`Settings`] say where the brokers are and give configurations for clients of rdkafka: a producer that neither
 //! loses, doubles nor reorders, and a consumer that reads what it is told to. [`Connection`] asks the brokers; whatever
-//! blocks runs on blocking threads. [`topics`] makes and checks the topics that the promises rest on.
+//! blocks runs on blocking threads. [`Following`] reads a topic as it grows. [`topics`] makes and checks the topics that the promises rest on.
 
 mod connection;
 mod context;
 mod error;
+mod following;
 mod producer;
 mod settings;
 pub mod topics;
@@ -14,6 +15,7 @@ pub mod topics;
 pub use connection::{Connection, LastRecord, PartitionState, Record};
 pub use context::Context;
 pub use error::Error;
+pub use following::Following;
 pub use producer::{NewRecord, Producer, Sending};
 pub use settings::Settings;
 

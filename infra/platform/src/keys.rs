@@ -1,19 +1,23 @@
 //! The key store: a master key, secrets derived from it, the key that signs tokens, one data key for each person.
 //!
-//! Kept in a folder of its own (0700) apart from the data, so that a backup of the data without it reads no personal
-//! datum, and so that destroying a person's key erases what was sealed with it wherever the copies are.
-//! `master.key` wraps all others and never leaves this process.
+//! On one node all of it is a folder (0700) apart from the data, so that a backup of the data without it reads no personal
+//! datum, and so that destroying a person's key erases what was sealed with it wherever the copies are. The nodes of a
+//! cluster are each given the same `master.key`, and share the others in registers of the CQL server: see
+//! `infra/docs/decisions/0015-shared-keys.md`. The master key wraps all others and never leaves the process.
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use spool_tables::{Registers, TablesError};
 use uuid::Uuid;
 
+mod check;
 mod files;
 mod master;
 mod persons;
+mod promotion;
 mod sealing;
 mod signing;
 
@@ -44,10 +48,20 @@ pub enum KeysError {
     Full,
     #[error("{} is missing while keys wrapped by it exist; put it back from its backup", .0.display())]
     MasterMissing(PathBuf),
-    #[error("the master key is not the one that wraps {}", .0.display())]
-    WrongMaster(PathBuf),
+    #[error(
+        "{} is missing; give every node of the cluster the same file of 32 random bytes there, and keep a backup of it",
+        .0.display()
+    )]
+    NoMaster(PathBuf),
+    #[error("the master key is not the one that wraps {0}")]
+    WrongMaster(String),
     #[error("{} is not a key file", .0.display())]
     BadFile(PathBuf),
+    #[error("the cluster has another {0} already: its keys are those of another installation")]
+    Foreign(String),
+    /// Opened by the master key, but not what this program puts there.
+    #[error("the shared key {0} is none")]
+    BadShared(String),
     #[error("{doing} {}", path.display())]
     Io {
         doing: &'static str,
@@ -56,6 +70,9 @@ pub enum KeysError {
     },
     #[error("the key file persons.db")]
     Persons(#[source] rusqlite::Error),
+    /// The server is away, or something about it has to be put right.
+    #[error("the keys that the nodes share")]
+    Shared(#[from] TablesError),
 }
 
 impl Keys {
@@ -64,7 +81,23 @@ impl Keys {
         files::private_dir(dir)?;
         let master = Arc::new(Master::open(dir)?);
         let signing = Signing::open(dir, master.clone())?;
-        let persons = Persons::open(&dir.join("persons.db"), master.clone())?;
+        let persons = Persons::in_file(&dir.join("persons.db"), master.clone())?;
+        Ok(Self(Arc::new(Store {
+            master,
+            signing,
+            persons,
+        })))
+    }
+
+    /// Opens the keys that the nodes of a cluster share: `master.key` in `dir`, which must be there and is the same on
+    /// every node, and all others in `registers`, where they are made at the first start of the first node. Blocking; the
+    /// server must answer. What another node changes is seen here within a second: no key is used for longer after its
+    /// erasure, wherever that was asked for.
+    pub fn shared(dir: &Path, registers: &Registers) -> Result<Self, KeysError> {
+        let master = Arc::new(Master::given(dir)?);
+        check::shared(registers, &master)?;
+        let signing = Signing::shared(registers, master.clone())?;
+        let persons = Persons::shared(registers, master.clone());
         Ok(Self(Arc::new(Store {
             master,
             signing,
@@ -92,7 +125,8 @@ impl Keys {
         self.0.signing.verifying()
     }
 
-    /// Signs with a new key from now on; the public half of the old one is kept. Blocking.
+    /// Signs with a new key from now on; the public half of the old one is kept. Blocking; where nodes share the keys, for a
+    /// few seconds, until all of them accept the new one.
     pub fn rotate_signing(&self) -> Result<(), KeysError> {
         self.0.signing.rotate()
     }

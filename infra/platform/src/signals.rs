@@ -1,16 +1,25 @@
-//! Signals: ephemeral messages (progress, presence) from anybody to whoever listens right now, in this process.
+//! Signals: ephemeral messages (progress, presence) from anybody to whoever listens right now, in this process or, over
+//! Kafka, on every node of a cluster.
 //!
-//! Nothing here is remembered beyond the latest state of each key; what must not be lost belongs in the log.
-use std::collections::{BTreeMap, HashMap, VecDeque};
+//! Nothing here is remembered beyond the latest state of each key; what must not be lost belongs in the log. On several nodes
+//! the order of the topic decides which state of a key is the latest, and what this node has published and not yet read
+//! back stands above it, for it comes later there.
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 use tokio::sync::broadcast::{self, error::RecvError};
 
-/// How many messages a subscription may fall behind before it is given the latest state instead.
-const QUEUE: usize = 256;
-/// How many latest states are kept over all topics; the ones not renewed for longest go first.
-const KEPT: usize = 65_536;
+mod outbox;
+#[cfg(test)]
+mod tests;
+mod topics;
+mod wire;
+
+use outbox::Outbox;
+use topics::{Numbered, Topics};
+use wire::Wire;
 
 /// One state of `key` within `topic`, encoded once for everybody.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,11 +31,15 @@ pub struct SignalMessage {
 
 /// The handle: publish, subscribe, look up the latest. Clones share the same topics.
 #[derive(Clone, Default)]
-pub struct Signals(Arc<Mutex<Topics>>);
+pub struct Signals {
+    shared: Arc<Shared>,
+    /// To the other nodes; ends with the last clone.
+    wire: Option<Arc<Wire>>,
+}
 
 /// What one listener receives of one topic.
 pub struct Subscription {
-    topics: Arc<Mutex<Topics>>,
+    shared: Arc<Shared>,
     topic: String,
     /// `None` only while being dropped.
     receiver: Option<broadcast::Receiver<Numbered>>,
@@ -35,44 +48,66 @@ pub struct Subscription {
     seen: u64,
 }
 
-type Numbered = (u64, Arc<SignalMessage>);
-
 #[derive(Default)]
-struct Topics {
-    published: u64,
-    by_name: HashMap<String, Topic>,
-    /// All kept states by age, to know which one to drop.
-    ages: BTreeMap<u64, Arc<SignalMessage>>,
+struct Shared {
+    state: Mutex<State>,
+    /// Something waits to be sent to the other nodes.
+    waits: Notify,
+    /// Something of ours has come back.
+    arrived: Notify,
 }
 
-struct Topic {
-    sender: broadcast::Sender<Numbered>,
-    latest: HashMap<String, Numbered>,
+#[derive(Default)]
+struct State {
+    topics: Topics,
+    /// Stays empty where there are no other nodes.
+    outbox: Outbox,
 }
 
 impl Signals {
+    /// Within this process.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sends `json` to everybody listening to `topic` and keeps it as the latest state of `key`. Never waits.
+    /// Shared with every node on the topic `spool.signals` of these brokers. The latest states are there shortly after:
+    /// those of the last ten seconds. To be called inside a runtime. Errors: there is no such topic, or no broker answers
+    /// within ten seconds; brokers that go away later are waited for, and meanwhile signals stay in this process.
+    pub async fn over_kafka(settings: &spool_kafka::Settings) -> Result<Self, spool_kafka::Error> {
+        let shared = Arc::default();
+        let wire = Wire::start(&shared, settings).await?;
+        Ok(Self {
+            shared,
+            wire: Some(Arc::new(wire)),
+        })
+    }
+
+    /// Sends `json` to everybody listening to `topic` and keeps it as the latest state of `key`. Never waits: listeners
+    /// here have it at once, other nodes as soon as Kafka takes it. When it is slow, they miss what was replaced meanwhile.
     pub fn publish(&self, topic: &str, key: &str, json: impl Into<Bytes>) {
-        let message = SignalMessage {
+        let message = Arc::new(SignalMessage {
             topic: topic.to_owned(),
             key: key.to_owned(),
             json: json.into(),
-        };
-        lock(&self.0).publish(Arc::new(message));
+        });
+        let mut state = self.shared.lock();
+        if self.wire.is_some() && message.json.len() > wire::BYTES_MAX {
+            tracing::warn!(topic, key, "a signal is too large for the other nodes");
+        } else if self.wire.is_some() {
+            state.outbox.put(topic, key, Some(message.json.clone()));
+            self.shared.waits.notify_one();
+        }
+        state.topics.publish(message);
     }
 
     /// Listens to `topic` from now on. Ask for [`Signals::latest_all`] *after* subscribing to miss nothing.
     pub fn subscribe(&self, topic: &str) -> Subscription {
-        let mut topics = lock(&self.0);
-        let seen = topics.published;
-        let receiver = Some(topics.topic(topic).sender.subscribe());
+        let mut state = self.shared.lock();
+        let seen = state.topics.published;
+        let receiver = Some(state.topics.topic(topic).sender.subscribe());
         let caught_up = VecDeque::new();
         Subscription {
-            topics: self.0.clone(),
+            shared: self.shared.clone(),
             topic: topic.to_owned(),
             receiver,
             caught_up,
@@ -81,29 +116,41 @@ impl Signals {
     }
 
     pub fn latest(&self, topic: &str, key: &str) -> Option<Arc<SignalMessage>> {
-        let topics = lock(&self.0);
-        topics
-            .by_name
-            .get(topic)?
-            .latest
-            .get(key)
-            .map(|(_, message)| message.clone())
+        self.shared.lock().topics.latest(topic, key).cloned()
     }
 
     /// The latest state of every key of `topic`, oldest first.
     pub fn latest_all(&self, topic: &str) -> Vec<Arc<SignalMessage>> {
-        lock(&self.0)
-            .latest_since(topic, 0)
-            .into_iter()
-            .map(|(_, message)| message)
-            .collect()
+        let latest = self.shared.lock().topics.latest_since(topic, 0);
+        latest.into_iter().map(|(_, message)| message).collect()
     }
 
-    /// Forgets the latest state of `key`: its job is over, and asking for it would give something stale.
+    /// Forgets the latest state of `key`, on every node: its job is over, and asking for it would give something stale.
     pub fn forget(&self, topic: &str, key: &str) {
-        let mut topics = lock(&self.0);
-        topics.forget(topic, key);
-        topics.drop_if_idle(topic);
+        let mut state = self.shared.lock();
+        if self.wire.is_some() {
+            state.outbox.put(topic, key, None);
+            self.shared.waits.notify_one();
+        }
+        state.topics.forget(topic, key);
+        state.topics.drop_if_idle(topic);
+    }
+
+    /// Whether what this node last said of `key` has come back to it, so that the other nodes can have it too. Always so
+    /// where there are none.
+    pub fn has_arrived(&self, topic: &str, key: &str) -> bool {
+        !self.shared.lock().outbox.holds(topic, key)
+    }
+
+    /// Returns when [`Signals::has_arrived`]: never, while the brokers are away.
+    pub async fn arrival(&self, topic: &str, key: &str) {
+        loop {
+            let arrived = self.shared.arrived.notified();
+            if self.has_arrived(topic, key) {
+                return;
+            }
+            arrived.await;
+        }
     }
 }
 
@@ -135,160 +182,60 @@ impl Subscription {
     /// Replaces the backlog by the latest states. Under the lock nothing is published, so nothing falls between the
     /// states taken and the new place in the queue.
     fn catch_up(&mut self) {
-        let topics = lock(&self.topics);
-        self.caught_up = topics.latest_since(&self.topic, self.seen).into();
+        let state = self.shared.lock();
+        self.caught_up = state.topics.latest_since(&self.topic, self.seen).into();
         self.receiver = self.receiver.as_ref().map(broadcast::Receiver::resubscribe);
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let mut topics = lock(&self.topics);
+        let mut state = self.shared.lock();
         self.receiver = None;
-        topics.drop_if_idle(&self.topic);
+        state.topics.drop_if_idle(&self.topic);
     }
 }
 
-impl Topics {
-    fn topic(&mut self, name: &str) -> &mut Topic {
-        self.by_name.entry(name.to_owned()).or_insert_with(|| Topic {
-            sender: broadcast::Sender::new(QUEUE),
-            latest: HashMap::new(),
-        })
+impl Shared {
+    /// A panic elsewhere cannot leave the maps half changed in a way that matters: these are only hints.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn publish(&mut self, message: Arc<SignalMessage>) {
-        self.published += 1;
-        let number = self.published;
-        let topic = self.topic(&message.topic);
-        let before = topic
-            .latest
-            .insert(message.key.clone(), (number, message.clone()));
-        // Nobody listening is as good as somebody listening.
-        let _ = topic.sender.send((number, message.clone()));
-        self.ages.insert(number, message);
-        if let Some((age, _)) = before {
-            self.ages.remove(&age);
-        }
-        if self.ages.len() > KEPT {
-            self.forget_oldest();
-        }
-    }
+/// A record of the topic, whoever wrote it.
+struct Heard {
+    topic: String,
+    key: String,
+    /// `None` forgets the key.
+    json: Option<Bytes>,
+    /// The number it had in this node's outbox, if it comes from there.
+    ours: Option<u64>,
+}
 
-    fn forget_oldest(&mut self) {
-        if let Some((_, oldest)) = self.ages.pop_first() {
-            self.forget(&oldest.topic, &oldest.key);
-            self.drop_if_idle(&oldest.topic);
+impl State {
+    fn hear(&mut self, heard: Heard) {
+        let Heard {
+            topic,
+            key,
+            json,
+            ours,
+        } = heard;
+        if let Some(number) = ours {
+            self.outbox.arrived(&topic, &key, number);
         }
-    }
-
-    fn forget(&mut self, topic: &str, key: &str) {
-        let forgotten = self
-            .by_name
-            .get_mut(topic)
-            .and_then(|topic| topic.latest.remove(key));
-        if let Some((age, _)) = forgotten {
-            self.ages.remove(&age);
+        // What we said last comes later in the topic.
+        if self.outbox.holds(&topic, &key) {
+            return;
         }
-    }
-
-    fn drop_if_idle(&mut self, topic: &str) {
-        let idle = |topic: &Topic| topic.latest.is_empty() && topic.sender.receiver_count() == 0;
-        if self.by_name.get(topic).is_some_and(idle) {
-            self.by_name.remove(topic);
-        }
-    }
-
-    fn latest_since(&self, topic: &str, seen: u64) -> Vec<Numbered> {
-        let Some(topic) = self.by_name.get(topic) else {
-            return Vec::new();
+        let Some(json) = json else {
+            self.topics.forget(&topic, &key);
+            return self.topics.drop_if_idle(&topic);
         };
-        let mut latest: Vec<Numbered> = topic
-            .latest
-            .values()
-            .filter(|(number, _)| *number > seen)
-            .cloned()
-            .collect();
-        latest.sort_unstable_by_key(|(number, _)| *number);
-        latest
-    }
-}
-
-/// A panic elsewhere cannot leave the maps half changed in a way that matters: these are only hints.
-fn lock(topics: &Mutex<Topics>) -> MutexGuard<'_, Topics> {
-    topics.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn text(message: &Arc<SignalMessage>) -> (String, String) {
-        (
-            message.key.clone(),
-            String::from_utf8_lossy(&message.json).into_owned(),
-        )
-    }
-
-    fn pair(key: &str, json: &str) -> (String, String) {
-        (key.to_owned(), json.to_owned())
-    }
-
-    #[tokio::test]
-    async fn listeners_receive_their_topic_in_order_and_only_that() {
-        let signals = Signals::new();
-        let mut jobs = signals.subscribe("jobs");
-        signals.publish("jobs", "a", "1");
-        signals.publish("rooms", "a", "other");
-        signals.publish("jobs", "a", "2");
-        assert_eq!(text(&jobs.recv().await), pair("a", "1"));
-        assert_eq!(text(&jobs.recv().await), pair("a", "2"));
-    }
-
-    #[tokio::test]
-    async fn the_latest_state_is_kept_without_listeners_until_forgotten() {
-        let signals = Signals::new();
-        signals.publish("jobs", "a", "1");
-        signals.publish("jobs", "b", "1");
-        signals.publish("jobs", "a", "2");
-        assert_eq!(
-            text(&signals.latest("jobs", "a").expect("it was published")),
-            pair("a", "2")
-        );
-        let all: Vec<_> = signals.latest_all("jobs").iter().map(text).collect();
-        assert_eq!(all, [pair("b", "1"), pair("a", "2")]);
-        signals.forget("jobs", "a");
-        assert_eq!(signals.latest("jobs", "a"), None);
-    }
-
-    #[tokio::test]
-    async fn a_listener_that_falls_behind_gets_the_latest_states_then_what_follows() {
-        let signals = Signals::new();
-        let mut slow = signals.subscribe("jobs");
-        signals.publish("jobs", "seen", "1");
-        slow.recv().await;
-        for step in 0..10 * QUEUE {
-            signals.publish("jobs", "a", step.to_string());
-            signals.publish("jobs", "b", step.to_string());
+        let known = self.topics.latest(&topic, &key);
+        let is_told = ours.is_some() && known.is_some_and(|known| known.json == json);
+        if !is_told {
+            self.topics.publish(Arc::new(SignalMessage { topic, key, json }));
         }
-        let last = (10 * QUEUE - 1).to_string();
-        assert_eq!(text(&slow.recv().await), pair("a", &last));
-        signals.publish("jobs", "c", "after");
-        assert_eq!(text(&slow.recv().await), pair("b", &last));
-        assert_eq!(text(&slow.recv().await), pair("c", "after"));
-    }
-
-    #[test]
-    fn what_is_kept_is_bounded_and_idle_topics_disappear() {
-        let signals = Signals::new();
-        for key in 0..KEPT + 10 {
-            signals.publish(&format!("job-{key}"), "progress", "1");
-        }
-        assert_eq!(lock(&signals.0).by_name.len(), KEPT);
-        assert_eq!(lock(&signals.0).ages.len(), KEPT);
-        let listener = signals.subscribe("quiet");
-        assert!(lock(&signals.0).by_name.contains_key("quiet"));
-        drop(listener);
-        assert!(!lock(&signals.0).by_name.contains_key("quiet"));
     }
 }

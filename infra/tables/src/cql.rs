@@ -9,6 +9,7 @@ mod journal;
 mod keyspace;
 mod names;
 mod register;
+mod registers;
 mod schema;
 mod server;
 mod settings;
@@ -20,5 +21,6 @@ mod view;
 mod writes;
 
 pub(crate) use keyspace::Keyspace;
+pub(crate) use registers::Registers;
 pub use settings::{Consistency, CqlSettings, Credentials, Replication};
 pub(crate) use view::View;

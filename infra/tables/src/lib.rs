@@ -10,6 +10,8 @@
 //!   finished by the next writer. A row's position in the log is its write timestamp: whatever is written again or late
 //!   changes nothing.
 //!
+//! Beside them are [`Registers`]: the few things that nodes of a cluster agree on and no log can make again.
+//!
 //! Everything here blocks; call it from a thread that may. (A worker thread of a multi-threaded tokio runtime may: the CQL
 //! backend tells the runtime before it waits.)
 mod batch;
@@ -19,6 +21,7 @@ pub mod contract;
 mod cql;
 mod embedded;
 mod error;
+mod registers;
 mod rows;
 mod tables;
 mod view;
@@ -26,6 +29,7 @@ mod view;
 pub use batch::{Batch, Pending};
 pub use cql::{Consistency, CqlSettings, Credentials, Replication};
 pub use error::TablesError;
+pub use registers::{Registers, Swapped};
 pub use rows::{Committed, Opened, Order, Position, Row};
 pub use tables::Tables;
 pub use view::ViewTables;

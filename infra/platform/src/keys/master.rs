@@ -31,6 +31,14 @@ impl Master {
         Ok(Self::new(&key.ok_or(KeysError::BadFile(path))?))
     }
 
+    /// The one in `dir`, which an operator has put there. Nothing is changed: it may be mounted read-only.
+    pub fn given(dir: &Path) -> Result<Self, KeysError> {
+        let path = dir.join(FILE);
+        let bytes = files::read(&path)?.ok_or_else(|| KeysError::NoMaster(path.clone()))?;
+        let key = <[u8; KEY_LEN]>::try_from(bytes).map_err(|_| KeysError::BadFile(path))?;
+        Ok(Self::new(&key))
+    }
+
     fn new(key: &[u8; KEY_LEN]) -> Self {
         let derivation = Salt::new(HKDF_SHA256, b"spool keys 1").extract(key);
         let wrapping = SealingKey::new(&expand(&derivation, "wrap"));

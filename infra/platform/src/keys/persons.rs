@@ -1,158 +1,213 @@
-//! One data key for each person, wrapped by the master key, in a small SQLite file.
-//!
-//! `secure_delete` overwrites an erased key in its page, and the write-ahead log that held it is emptied at once.
-//! A row without a key is the mark of an erasure and stays.
+//! One data key for each person, wrapped by the master key: in a file of this node, or in registers that all nodes share. What
+//! was opened is kept in memory for a while.
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension};
+use spool_tables::Registers;
 use uuid::Uuid;
 
+use super::KeysError;
 use super::master::Master;
 use super::sealing::{self, KEY_LEN, SealingKey};
-use super::{KeysError, files};
+
+mod file;
+mod shared;
+
+use file::File;
+use shared::Shared;
 
 /// How many opened keys are kept in memory (some 600 bytes each).
 const CACHED: usize = 50_000;
-const CHECK: &[u8] = b"the master key opens this";
+/// Another node may erase a key, and does not tell us: after this long we look again. Counted from before we looked.
+const SHARED_FOR: Duration = Duration::from_millis(900);
 
 pub(super) struct Persons {
-    path: PathBuf,
     master: Arc<Master>,
-    file: Mutex<Connection>,
-    opened: RwLock<HashMap<Uuid, Arc<SealingKey>>>,
+    store: Store,
+    opened: RwLock<Opened>,
+}
+
+enum Store {
+    File(File),
+    Shared(Shared),
+}
+
+/// What is known of a person of whom anything is.
+enum Stored {
+    Wrapped(Vec<u8>),
+    Erased,
+}
+
+#[derive(Default)]
+struct Opened {
+    keys: HashMap<Uuid, (Arc<SealingKey>, Instant)>,
+    /// How many keys were erased here. What was read before the last one is used, but not kept.
+    erasures: u64,
+}
+
+/// When somebody looked into the store.
+struct Looked {
+    at: Instant,
+    erasures: u64,
 }
 
 impl Persons {
-    pub fn open(path: &Path, master: Arc<Master>) -> Result<Self, KeysError> {
-        let file = Connection::open(path).map_err(store)?;
-        files::private_file(path)?;
-        // FULL: a key must be durable before anything sealed with it is.
-        file.execute_batch(
-            "PRAGMA journal_mode = WAL;
-             PRAGMA synchronous = FULL;
-             PRAGMA secure_delete = ON;
-             PRAGMA busy_timeout = 5000;
-             CREATE TABLE IF NOT EXISTS persons (person BLOB PRIMARY KEY, wrapped BLOB) WITHOUT ROWID;
-             CREATE TABLE IF NOT EXISTS master_check (one INTEGER PRIMARY KEY CHECK (one = 1), wrapped BLOB NOT NULL);",
-        )
-        .map_err(store)?;
-        check_master(&file, path, &master)?;
-        files::sync_dir(path.parent().expect("the file lies in the folder of the keys"))?;
-        Ok(Self {
-            path: path.to_owned(),
+    pub fn in_file(path: &Path, master: Arc<Master>) -> Result<Self, KeysError> {
+        let file = File::open(path, &master)?;
+        Ok(Self::new(Store::File(file), master))
+    }
+
+    pub fn shared(registers: &Registers, master: Arc<Master>) -> Self {
+        Self::new(Store::Shared(Shared(registers.clone())), master)
+    }
+
+    /// Copies all keys, and marks of erasures, from the file to the registers.
+    pub fn promote(
+        path: &Path,
+        registers: &Registers,
+        master: &Master,
+        mut told: impl FnMut(u64),
+    ) -> Result<u64, KeysError> {
+        let shared = Shared(registers.clone());
+        let mut count = 0;
+        for (person, stored) in File::open(path, master)?.all()? {
+            match stored {
+                Stored::Wrapped(wrapped) => shared.put(person, &wrapped)?,
+                Stored::Erased => shared.erase(person)?,
+            }
+            count += 1;
+            told(count);
+        }
+        Ok(count)
+    }
+
+    fn new(store: Store, master: Arc<Master>) -> Self {
+        Self {
             master,
-            file: Mutex::new(file),
+            store,
             opened: RwLock::default(),
-        })
+        }
     }
 
     pub fn key(&self, person: Uuid) -> Result<Arc<SealingKey>, KeysError> {
-        if let Some(key) = self.cached(person) {
-            return Ok(key);
-        }
-        let file = self.file();
-        match stored(&file, person)? {
-            Some(Some(wrapped)) => self.unwrap(person, &wrapped),
-            Some(None) | None => Err(KeysError::Erased),
+        let looked = match self.remembered(person) {
+            Ok(key) => return Ok(key),
+            Err(looked) => looked,
+        };
+        match self.store.get(person)? {
+            Some(stored) => self.open(person, &stored, &looked),
+            None => Err(KeysError::Erased),
         }
     }
 
     pub fn key_or_new(&self, person: Uuid) -> Result<Arc<SealingKey>, KeysError> {
-        if let Some(key) = self.cached(person) {
-            return Ok(key);
-        }
-        let file = self.file();
-        match stored(&file, person)? {
-            Some(Some(wrapped)) => self.unwrap(person, &wrapped),
-            Some(None) => Err(KeysError::Erased),
+        let looked = match self.remembered(person) {
+            Ok(key) => return Ok(key),
+            Err(looked) => looked,
+        };
+        let stored = match self.store.get(person)? {
+            Some(stored) => stored,
             None => {
-                let wrapped = self.master.wrap(&sealing::random::<KEY_LEN>(), person.as_bytes());
-                file.prepare_cached("INSERT INTO persons (person, wrapped) VALUES (?1, ?2)")
-                    .and_then(|mut insert| insert.execute((person.as_bytes(), &wrapped)))
-                    .map_err(store)?;
-                self.unwrap(person, &wrapped)
+                let key = sealing::random::<KEY_LEN>();
+                self.store
+                    .add(person, self.master.wrap(&key, person.as_bytes()))?
             }
-        }
+        };
+        self.open(person, &stored, &looked)
     }
 
     pub fn erase(&self, person: Uuid) -> Result<(), KeysError> {
-        let file = self.file();
-        file.execute(
-            "INSERT INTO persons (person, wrapped) VALUES (?1, NULL) ON CONFLICT DO UPDATE SET wrapped = NULL",
-            [person.as_bytes()],
-        )
-        .map_err(store)?;
-        self.opened
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&person);
-        file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-            .map_err(store)
+        self.store.erase(person)?;
+        {
+            let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
+            opened.keys.remove(&person);
+            opened.erasures += 1;
+        }
+        self.store.sweep()
     }
 
     pub fn is_erased(&self, person: Uuid) -> Result<bool, KeysError> {
-        Ok(matches!(stored(&self.file(), person)?, Some(None)))
+        Ok(matches!(self.store.get(person)?, Some(Stored::Erased)))
     }
 
-    fn cached(&self, person: Uuid) -> Option<Arc<SealingKey>> {
-        self.opened
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&person)
-            .cloned()
+    fn remembered(&self, person: Uuid) -> Result<Arc<SealingKey>, Looked> {
+        let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        match opened.keys.get(&person) {
+            Some((key, looked_at)) if self.store.is_still_so(now - *looked_at) => Ok(key.clone()),
+            _ => Err(Looked {
+                at: now,
+                erasures: opened.erasures,
+            }),
+        }
     }
 
-    /// Called with the file locked, so an erasure cannot come between reading the key and remembering it.
-    fn unwrap(&self, person: Uuid, wrapped: &[u8]) -> Result<Arc<SealingKey>, KeysError> {
+    fn open(&self, person: Uuid, stored: &Stored, looked: &Looked) -> Result<Arc<SealingKey>, KeysError> {
+        let Stored::Wrapped(wrapped) = stored else {
+            return Err(KeysError::Erased);
+        };
         let key = self.master.unwrap(wrapped, person.as_bytes());
         let key = key.and_then(|key| <[u8; KEY_LEN]>::try_from(key).ok());
         let key = Arc::new(SealingKey::new(
-            &key.ok_or_else(|| KeysError::BadFile(self.path.clone()))?,
+            &key.ok_or_else(|| self.store.unreadable(person))?,
         ));
         let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
-        if opened.len() >= CACHED {
-            opened.clear();
+        if opened.erasures == looked.erasures {
+            if opened.keys.len() >= CACHED {
+                opened.keys.clear();
+            }
+            opened.keys.insert(person, (key.clone(), looked.at));
         }
-        opened.insert(person, key.clone());
         Ok(key)
     }
+}
 
-    fn file(&self) -> MutexGuard<'_, Connection> {
-        // Each use is one statement, so a panic cannot have left half of anything.
-        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+impl Store {
+    fn get(&self, person: Uuid) -> Result<Option<Stored>, KeysError> {
+        match self {
+            Self::File(file) => file.get(person),
+            Self::Shared(shared) => shared.get(person),
+        }
     }
-}
 
-/// `None`: never seen; `Some(None)`: erased.
-fn stored(file: &Connection, person: Uuid) -> Result<Option<Option<Vec<u8>>>, KeysError> {
-    file.prepare_cached("SELECT wrapped FROM persons WHERE person = ?1")
-        .and_then(|mut select| select.query_row([person.as_bytes()], |row| row.get(0)).optional())
-        .map_err(store)
-}
-
-/// A wrong master key is noticed at the start, not at the first person who cannot be read.
-fn check_master(file: &Connection, path: &Path, master: &Master) -> Result<(), KeysError> {
-    file.execute(
-        "INSERT OR IGNORE INTO master_check (one, wrapped) VALUES (1, ?1)",
-        [master.wrap(CHECK, CHECK)],
-    )
-    .map_err(store)?;
-    let wrapped: Vec<u8> = file
-        .query_row("SELECT wrapped FROM master_check", [], |row| row.get(0))
-        .map_err(store)?;
-    let opens = master.unwrap(&wrapped, CHECK).is_some();
-    if opens {
-        Ok(())
-    } else {
-        Err(KeysError::WrongMaster(path.to_owned()))
+    /// Stores the key unless there is one; whichever it is then.
+    fn add(&self, person: Uuid, wrapped: Vec<u8>) -> Result<Stored, KeysError> {
+        match self {
+            Self::File(file) => file.add(person, &wrapped),
+            Self::Shared(shared) => shared.add(person, wrapped),
+        }
     }
-}
 
-fn store(error: rusqlite::Error) -> KeysError {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => KeysError::Full,
-        _ => KeysError::Persons(error),
+    fn erase(&self, person: Uuid) -> Result<(), KeysError> {
+        match self {
+            Self::File(file) => file.erase(person),
+            Self::Shared(shared) => shared.erase(person),
+        }
+    }
+
+    /// Removes what is left of erased keys.
+    fn sweep(&self) -> Result<(), KeysError> {
+        match self {
+            Self::File(file) => file.sweep(),
+            // The server does so by itself, in its own time.
+            Self::Shared(_) => Ok(()),
+        }
+    }
+
+    /// Whether what was seen so long ago can be relied on.
+    fn is_still_so(&self, age: Duration) -> bool {
+        match self {
+            Self::File(_) => true,
+            Self::Shared(_) => age < SHARED_FOR,
+        }
+    }
+
+    fn unreadable(&self, person: Uuid) -> KeysError {
+        match self {
+            Self::File(file) => KeysError::BadFile(file.path.clone()),
+            Self::Shared(_) => KeysError::BadShared(shared::register(person)),
+        }
     }
 }

@@ -1,19 +1,22 @@
-//! The Ed25519 key that signs tokens, and the public halves of those before it.
-//!
-//! `signing/current.key` is the wrapped PKCS#8 document; `signing/<since>-<kid>.pub` the public keys rotated out.
-use std::path::{Path, PathBuf};
+//! The Ed25519 key that signs tokens, and the public halves of those before it: in a folder of this node, or in a register
+//! that all nodes share.
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use spool_tables::Registers;
 
+use super::KeysError;
 use super::master::Master;
-use super::{KeysError, files};
 
-const PURPOSE: &[u8] = b"token signing";
+mod folder;
+mod shared;
+
+use folder::Folder;
+use shared::Shared;
 
 /// The private key that signs now.
 pub struct SigningKey {
@@ -31,6 +34,23 @@ pub struct VerifyingKey {
     pub public: [u8; 32],
 }
 
+/// The key that signs, and what else is accepted, newest first.
+#[derive(Clone)]
+struct Ring {
+    current: Arc<SigningKey>,
+    others: Vec<VerifyingKey>,
+}
+
+pub(super) struct Signing {
+    place: Place,
+    ring: Arc<RwLock<Ring>>,
+}
+
+enum Place {
+    Folder(Folder),
+    Shared(Shared),
+}
+
 impl SigningKey {
     /// PKCS#8 as `jsonwebtoken::EncodingKey::from_ed_der` takes it.
     pub fn pkcs8_der(&self) -> &[u8] {
@@ -40,6 +60,12 @@ impl SigningKey {
     /// The raw public key as `jsonwebtoken::DecodingKey::from_ed_der` takes it.
     pub fn public(&self) -> &[u8; 32] {
         &self.public
+    }
+
+    fn fresh() -> Self {
+        let pair = Ed25519KeyPair::generate().expect("the system has randomness once it has started");
+        let document = pair.to_pkcs8().expect("a key just generated can be written");
+        Self::read(document.as_ref().to_vec()).expect("a key just generated can be read")
     }
 
     fn read(pkcs8_der: Vec<u8>) -> Option<Self> {
@@ -53,100 +79,74 @@ impl SigningKey {
     }
 
     fn verifying(&self) -> VerifyingKey {
-        VerifyingKey {
-            kid: self.kid.clone(),
-            public: self.public,
+        VerifyingKey::of(self.public)
+    }
+}
+
+impl VerifyingKey {
+    fn of(public: [u8; 32]) -> Self {
+        Self {
+            kid: kid_of(&public),
+            public,
         }
     }
 }
 
-pub(super) struct Signing {
-    dir: PathBuf,
-    master: Arc<Master>,
-    keys: RwLock<(Arc<SigningKey>, Vec<VerifyingKey>)>,
+impl Ring {
+    /// Signs with `next` from now on.
+    fn turn(&mut self, next: Arc<SigningKey>) {
+        let before = std::mem::replace(&mut self.current, next);
+        self.others.retain(|other| other.kid != self.current.kid);
+        self.others.insert(0, before.verifying());
+    }
 }
 
 impl Signing {
     pub fn open(keys_dir: &Path, master: Arc<Master>) -> Result<Self, KeysError> {
-        let dir = keys_dir.join("signing");
-        files::private_dir(&dir)?;
-        let path = dir.join("current.key");
-        if files::read(&path)?.is_none() {
-            files::create(&path, &master.wrap(&fresh(), PURPOSE))?;
-        }
-        files::private_file(&path)?;
-        let wrapped = files::read(&path)?.ok_or_else(|| KeysError::BadFile(path.clone()))?;
-        let document = master
-            .unwrap(&wrapped, PURPOSE)
-            .ok_or_else(|| KeysError::WrongMaster(path.clone()))?;
-        let current = SigningKey::read(document).ok_or(KeysError::BadFile(path))?;
-        let older = older(&dir, &current.kid)?;
+        let (folder, ring) = Folder::open(keys_dir, master)?;
         Ok(Self {
-            dir,
-            master,
-            keys: RwLock::new((Arc::new(current), older)),
+            place: Place::Folder(folder),
+            ring: Arc::new(RwLock::new(ring)),
         })
     }
 
+    pub fn shared(registers: &Registers, master: Arc<Master>) -> Result<Self, KeysError> {
+        let (shared, ring) = Shared::open(registers, master)?;
+        Ok(Self {
+            place: Place::Shared(shared),
+            ring,
+        })
+    }
+
+    /// Copies what is in the folder to the register.
+    pub fn promote(keys_dir: &Path, registers: &Registers, master: Arc<Master>) -> Result<(), KeysError> {
+        let (_, ring) = Folder::open(keys_dir, master.clone())?;
+        Shared::promote(registers, master, &ring)
+    }
+
     pub fn current(&self) -> Arc<SigningKey> {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).0.clone()
+        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
+        ring.current.clone()
     }
 
     pub fn verifying(&self) -> Vec<VerifyingKey> {
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        std::iter::once(keys.0.verifying())
-            .chain(keys.1.iter().cloned())
-            .collect()
+        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
+        let current = std::iter::once(ring.current.verifying());
+        current.chain(ring.others.iter().cloned()).collect()
     }
 
-    /// The old public key is durable before the new private one is in place, so a token signed a moment ago is
-    /// accepted after a crash at any point.
     pub fn rotate(&self) -> Result<(), KeysError> {
-        let next = SigningKey::read(fresh()).expect("a key just generated can be read");
-        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_millis();
-        let public = self.dir.join(format!("{since:016}-{}.pub", keys.0.kid));
-        files::replace(&public, &keys.0.public)?;
-        files::replace(
-            &self.dir.join("current.key"),
-            &self.master.wrap(&next.pkcs8_der, PURPOSE),
-        )?;
-        let before = keys.0.verifying();
-        keys.1.insert(0, before);
-        keys.0 = Arc::new(next);
-        Ok(())
-    }
-}
-
-fn fresh() -> Vec<u8> {
-    let pair = Ed25519KeyPair::generate().expect("the system has randomness once it has started");
-    pair.to_pkcs8()
-        .expect("a key just generated can be written")
-        .as_ref()
-        .to_vec()
-}
-
-/// Newest first. A rotation cut short leaves the current key among them too; it is counted once.
-fn older(dir: &Path, current_kid: &str) -> Result<Vec<VerifyingKey>, KeysError> {
-    let entries = std::fs::read_dir(dir).map_err(files::io("listing", dir))?;
-    let mut paths: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "pub"))
-        .collect();
-    paths.sort_unstable_by(|a, b| b.cmp(a));
-    let mut found: Vec<VerifyingKey> = Vec::new();
-    for path in paths {
-        let bytes = files::read(&path)?.unwrap_or_default();
-        let public: [u8; 32] = bytes.try_into().map_err(|_| KeysError::BadFile(path))?;
-        let kid = kid_of(&public);
-        if kid != current_kid && found.iter().all(|key| key.kid != kid) {
-            found.push(VerifyingKey { kid, public });
+        let next = Arc::new(SigningKey::fresh());
+        match &self.place {
+            Place::Folder(folder) => {
+                let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+                folder.put(&ring.current, &next)?;
+                ring.turn(next);
+                Ok(())
+            }
+            Place::Shared(shared) => shared.rotate(&self.ring, &next),
         }
     }
-    Ok(found)
 }
 
 fn kid_of(public: &[u8; 32]) -> String {

@@ -27,7 +27,7 @@ impl Keyspace {
         let threads = Threads::start()?;
         let server = threads.run(async move {
             let server = Server::connect(&settings).await?;
-            schema::ensure(&server, &settings).await?;
+            schema::ensure(&server, &settings, &schema::FOR_VIEWS).await?;
             Ok(server)
         })?;
         Ok(Self(Arc::new(Shared {

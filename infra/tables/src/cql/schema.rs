@@ -7,46 +7,68 @@ use super::server::{SCHEMA_TIMEOUT, Server};
 use super::settings::CqlSettings;
 use crate::TablesError;
 
-/// The layout this program writes. A change of it gets the next number and a step in `MIGRATIONS`.
-pub(super) const LAYOUT: i32 = 1;
-const COMPONENT: &str = "tables";
+/// What a keyspace is laid out for. Each purpose has tables, a number and migrations of its own.
+pub(super) struct Layout {
+    component: &'static str,
+    /// What this program writes. A change of it gets the next number and a step in `migrations`.
+    pub number: i32,
+    /// What brings each layout to the next one: the first belongs to layout 1. Each step may be run again, and by several
+    /// nodes.
+    migrations: &'static [&'static [&'static str]],
+    /// Views cannot be called `spool_…`, so no table of rows is ever in the way of these.
+    tables: &'static [(&'static str, &'static str)],
+}
 
-/// What brings each layout to the next one: the first belongs to layout 1. Each step may be run again, and by several nodes.
-const MIGRATIONS: [&[&str]; LAYOUT as usize - 1] = [];
+pub(super) const FOR_VIEWS: Layout = Layout {
+    component: "tables",
+    number: 1,
+    migrations: &[],
+    tables: &[
+        (
+            VERSIONS,
+            "view_name text, version int, generation bigint, dropped boolean, swept boolean,
+             PRIMARY KEY (view_name, version, generation)",
+        ),
+        (
+            TABLES,
+            "view_name text, version int, generation bigint, table_name text, stored_as text,
+             PRIMARY KEY ((view_name, version, generation), table_name)",
+        ),
+        (
+            CHECKPOINTS,
+            "view_name text, version int, generation bigint, log_partition int, next_offset bigint,
+             PRIMARY KEY ((view_name, version, generation), log_partition)",
+        ),
+        (
+            JOURNAL,
+            "view_name text, version int, generation bigint, chunk int, slot int,
+             next_offset bigint, commit_id bigint, chunks int, data blob,
+             PRIMARY KEY ((view_name, version, generation), chunk, slot)",
+        ),
+    ],
+};
 
-/// Our own tables. Views cannot be called `spool_…`, so no table of rows is ever in their way.
-const OURS: [(&str, &str); 5] = [
-    (SCHEMA, "component text PRIMARY KEY, version int"),
-    (
-        VERSIONS,
-        "view_name text, version int, generation bigint, dropped boolean, swept boolean,
-         PRIMARY KEY (view_name, version, generation)",
-    ),
-    (
-        TABLES,
-        "view_name text, version int, generation bigint, table_name text, stored_as text,
-         PRIMARY KEY ((view_name, version, generation), table_name)",
-    ),
-    (
-        CHECKPOINTS,
-        "view_name text, version int, generation bigint, log_partition int, next_offset bigint,
-         PRIMARY KEY ((view_name, version, generation), log_partition)",
-    ),
-    (
-        JOURNAL,
-        "view_name text, version int, generation bigint, chunk int, slot int,
-         next_offset bigint, commit_id bigint, chunks int, data blob,
-         PRIMARY KEY ((view_name, version, generation), chunk, slot)",
-    ),
-];
+pub(super) const FOR_REGISTERS: Layout = Layout {
+    component: "registers",
+    number: 1,
+    migrations: &[],
+    tables: &[(REGISTERS, "name text PRIMARY KEY, value blob")],
+};
+
+const LAYOUTS: (&str, &str) = (SCHEMA, "component text PRIMARY KEY, version int");
 const SCHEMA: &str = "spool_schema";
 pub(super) const VERSIONS: &str = "spool_versions";
 pub(super) const TABLES: &str = "spool_tables";
 pub(super) const CHECKPOINTS: &str = "spool_checkpoints";
 pub(super) const JOURNAL: &str = "spool_journal";
+pub(super) const REGISTERS: &str = "spool_registers";
 
 /// Makes what is missing. Several nodes may do so at once, and one that may not create anything can use what is there.
-pub(super) async fn ensure(server: &Server, settings: &CqlSettings) -> Result<(), TablesError> {
+pub(super) async fn ensure(
+    server: &Server,
+    settings: &CqlSettings,
+    layout: &Layout,
+) -> Result<(), TablesError> {
     let keyspace = &server.keyspace;
     if !keyspace_exists(server).await? {
         let replication = settings.replication.literal()?;
@@ -57,19 +79,20 @@ pub(super) async fn ensure(server: &Server, settings: &CqlSettings) -> Result<()
     let has = |name: &str| found.iter().any(|found| found == name);
     if has(SCHEMA) {
         until_usable(server, SCHEMA).await?;
-        check_not_newer(server).await?;
+        check_not_newer(server, layout).await?;
     }
-    for (name, columns) in OURS {
+    let ours = || std::iter::once(&LAYOUTS).chain(layout.tables);
+    for (name, columns) in ours() {
         if !has(name) {
             create_table(server, &TableName::of_ours(keyspace, name), columns, "of Spool").await?;
         }
     }
     // What another node is creating may not have reached the server that is asked next.
     server.agree().await?;
-    for (name, _) in OURS {
+    for (name, _) in ours() {
         until_usable(server, name).await?;
     }
-    migrate(server).await
+    migrate(server, layout).await
 }
 
 /// Creates the table unless it is there.
@@ -129,33 +152,34 @@ pub(super) async fn tables(server: &Server) -> Result<Vec<String>, TablesError> 
     Ok(found.into_iter().map(|(name,)| name).collect())
 }
 
-async fn check_not_newer(server: &Server) -> Result<i32, TablesError> {
+async fn check_not_newer(server: &Server, layout: &Layout) -> Result<i32, TablesError> {
     let select = format!(
         "SELECT version FROM {}.{SCHEMA} WHERE component = ?",
         server.keyspace
     );
     let found: Option<(i32,)> = server
-        .first("reading the layout's version", &select, (COMPONENT,))
+        .first("reading the layout's version", &select, (layout.component,))
         .await?;
-    let (layout,) = found.unwrap_or((0,));
-    if layout > LAYOUT {
+    let (found,) = found.unwrap_or((0,));
+    let known = layout.number;
+    if found > known {
         return Err(TablesError::Setup(format!(
-            "the keyspace {} has layout {layout} of a newer program, and this one knows {LAYOUT}: start the newer \
+            "the keyspace {} has layout {found} of a newer program, and this one knows {known}: start the newer \
              program, or choose another keyspace and let it be filled from the log",
             server.keyspace
         )));
     }
-    Ok(layout)
+    Ok(found)
 }
 
-async fn migrate(server: &Server) -> Result<(), TablesError> {
-    let layout = check_not_newer(server).await?;
-    if layout == LAYOUT {
+async fn migrate(server: &Server, layout: &Layout) -> Result<(), TablesError> {
+    let found = check_not_newer(server, layout).await?;
+    if found == layout.number {
         return Ok(());
     }
     // One that is new has no layout yet, and was made as the newest.
-    let from = if layout == 0 { LAYOUT } else { layout };
-    for step in &MIGRATIONS[usize::try_from(from - 1).map_err(|_| odd(layout))?..] {
+    let from = if found == 0 { layout.number } else { found };
+    for step in &layout.migrations[usize::try_from(from - 1).map_err(|_| odd(found))?..] {
         for statement in *step {
             let statement = statement.replace("{keyspace}", &server.keyspace);
             server.define("migrating the layout", &statement).await?;
@@ -166,7 +190,7 @@ async fn migrate(server: &Server) -> Result<(), TablesError> {
         "INSERT INTO {}.{SCHEMA} (component, version) VALUES (?, ?) USING TIMESTAMP ?",
         server.keyspace
     );
-    let values = (COMPONENT, LAYOUT, i64::from(LAYOUT));
+    let values = (layout.component, layout.number, i64::from(layout.number));
     server
         .write("recording the layout's version", &insert, values)
         .await

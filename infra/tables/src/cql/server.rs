@@ -8,6 +8,7 @@ use scylla::client::pager::TypedRowStream;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::deserialize::row::DeserializeRow;
 use scylla::policies::load_balancing::DefaultPolicy;
+use scylla::response::query_result::QueryRowsResult;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::prepared::PreparedStatement;
 use scylla::statement::unprepared::Statement;
@@ -83,10 +84,20 @@ impl Server {
     where
         R: for<'frame> DeserializeRow<'frame, 'frame>,
     {
-        let asked = self.session.execute_unpaged(repeatable(cql), values).await;
-        let rows = asked.map_err(execution(doing))?.into_rows_result();
-        let rows = rows.map_err(|error| server(doing, error))?;
+        let rows = self.rows(doing, repeatable(cql), values).await?;
         rows.maybe_first_row().map_err(|error| server(doing, error))
+    }
+
+    /// The answer to a question with few rows.
+    pub async fn rows(
+        &self,
+        doing: &'static str,
+        statement: Statement,
+        values: impl SerializeRow,
+    ) -> Result<QueryRowsResult, TablesError> {
+        let asked = self.session.execute_unpaged(statement, values).await;
+        let rows = asked.map_err(execution(doing))?.into_rows_result();
+        rows.map_err(|error| server(doing, error))
     }
 
     /// All rows of the answer, for questions whose answers are bounded.

@@ -1,4 +1,5 @@
 //! The CQL backend on a real Apache Cassandra.
+mod agreeing;
 mod outages;
 mod registers;
 mod same_rows;

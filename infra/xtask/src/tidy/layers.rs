@@ -20,7 +20,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ),
     ("spool-tables", &["spool-services"]),
     ("spool-blobs", &["spool-services"]),
-    ("spool-platform", &["spool-kafka", "spool-services"]),
+    (
+        "spool-platform",
+        &["spool-kafka", "spool-tables", "spool-services"],
+    ),
     ("spool-services", &[]),
     ("spool-eventstore-double", &[]),
     ("spool-media-protocol", &[]),

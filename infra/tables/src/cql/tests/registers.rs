@@ -84,7 +84,7 @@ fn a_keyspace_of_a_newer_program_is_refused() {
     let settings = settings();
     drop(open(&settings));
     drop(open(&settings));
-    let newer = schema::LAYOUT + 1;
+    let newer = schema::FOR_VIEWS.number + 1;
     Inside::of(&settings).say(&format!(
         "INSERT INTO {{keyspace}}.spool_schema (component, version) VALUES ('tables', {newer}) USING TIMESTAMP {newer}"
     ));
