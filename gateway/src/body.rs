@@ -14,7 +14,8 @@ use uuid::Uuid;
 
 /// The largest JSON body that is read.
 const JSON_MAX_BYTES: usize = 64 * 1024;
-const WITHIN: Duration = Duration::from_secs(30);
+/// A body must have come by then.
+pub const WITHIN: Duration = Duration::from_secs(30);
 
 /// A JSON body, and the bytes it came as.
 pub struct Json<T> {

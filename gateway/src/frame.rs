@@ -1,11 +1,12 @@
-//! Frames every request: gives it an id, writes its problems, counts it, and survives a panic in it.
+//! Frames every request: gives it an id and a deadline, writes its problems, counts it, and survives a panic in it.
 
 use crate::asking::{REQUEST_ID, RequestId};
+use crate::body;
 use crate::problem::{Kind, Problem};
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use metrics::{Counter, Histogram, counter, histogram};
 use std::convert::Infallible;
@@ -14,9 +15,12 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tower::{Layer, Service};
 use uuid::Uuid;
+
+/// What takes longer waits for something that is away.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 /// Puts a [`Frame`] around each route; the router calls it once for every method of every path.
 #[derive(Clone)]
@@ -58,15 +62,21 @@ where
         let begun = Instant::now();
         let id = request_id(request.headers());
         let is_head = request.method() == Method::HEAD;
+        let limit = limit(&request);
         let figures = Arc::clone(&self.figures);
         figures.get_or_init(|| Figures::of(&request));
         request.extensions_mut().insert(RequestId(id));
-        let inner = self.inner.call(request);
+        let inner = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
         Box::pin(async move {
-            let mut response = match AssertUnwindSafe(inner).catch_unwind().await {
-                Ok(Ok(response)) => response,
-                Ok(Err(never)) => match never {},
-                Err(_) => Problem::defect("a handler panicked").answer(id),
+            let answered = match limit {
+                Some(limit) => within(limit, inner).await,
+                None => Ok(inner.await),
+            };
+            let mut response = match answered {
+                Err(late) => late.into_response(),
+                Ok(Ok(Ok(response))) => response,
+                Ok(Ok(Err(never))) => match never {},
+                Ok(Err(_)) => Problem::defect("a handler panicked").answer(id),
             };
             if response.status().is_client_error() || response.status().is_server_error() {
                 response = with_problem(response, id, is_head);
@@ -79,6 +89,32 @@ where
             Ok(response)
         })
     }
+}
+
+/// How long a request may take; a body has its own time to come. A form may come in slowly, and what is done with it then is
+/// done [`in_time`].
+fn limit(request: &Request) -> Option<Duration> {
+    let content_type = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .map(HeaderValue::as_bytes);
+    let kind = content_type.and_then(|value| value.trim_ascii_start().split(|byte| *byte == b'/').next());
+    let is_form = kind.is_some_and(|kind| kind.eq_ignore_ascii_case(b"multipart"));
+    match *request.method() {
+        _ if is_form => None,
+        Method::GET | Method::HEAD | Method::DELETE => Some(ANSWER_WITHIN),
+        _ => Some(body::WITHIN + ANSWER_WITHIN),
+    }
+}
+
+/// What the work gives, or what to tell whoever has waited long enough for it.
+pub async fn in_time<T>(work: impl Future<Output = T>) -> Result<T, Problem> {
+    within(ANSWER_WITHIN, work).await
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Problem> {
+    let done = tokio::time::timeout(limit, work).await;
+    done.map_err(|_| Problem::unavailable("something that this needs did not answer in time"))
 }
 
 /// The caller's own id if it is a UUID, else a new one.

@@ -182,7 +182,7 @@ impl From<QueryError> for Problem {
                 Self::unavailable("this list is being rebuilt and will be back soon").caused_by(error)
             }
             QueryError::BadCursor => crate::paging::bad_cursor(),
-            QueryError::Tables(_) => Self::unavailable("the tables did not answer").caused_by(error),
+            QueryError::Tables(cause) => Self::unavailable("the tables did not answer").caused_by(cause),
             QueryError::Row { .. } => Self::defect(error),
         }
     }

@@ -5,14 +5,16 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::Serialize;
-use spool_projections::ViewStatus;
+use spool_domain::ids::VideoId;
+use spool_projections::{QueryError, ViewStatus};
 use std::time::Duration;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
-/// A log that has not written for so long will not soon.
-const LOG_WITHIN: Duration = Duration::from_secs(2);
+/// A log that has not written for so long, or tables that have not answered, will not soon.
+const WITHIN: Duration = Duration::from_secs(2);
 
 pub fn routes() -> OpenApiRouter<Gateway> {
     OpenApiRouter::new()
@@ -28,6 +30,7 @@ struct Health {
     #[schema(example = "ready")]
     status: &'static str,
     log: Check,
+    tables: Check,
     blobs: Check,
     projections: Check,
     views: Vec<ViewStatus>,
@@ -97,12 +100,10 @@ impl Check {
 impl Gateway {
     async fn health(&self) -> Response {
         let views = self.parts().projections.status();
-        let (log, blobs) = (
-            Check::of(self.check_log().await),
-            Check::of(self.check_blobs().await),
-        );
+        let (log, tables, blobs) = tokio::join!(self.check_log(), self.check_tables(), self.check_blobs());
+        let (log, tables, blobs) = (Check::of(log), Check::of(tables), Check::of(blobs));
         let projections = Check::of(check_views(&views));
-        let is_ready = log.ok && blobs.ok && projections.ok;
+        let is_ready = log.ok && tables.ok && blobs.ok && projections.ok;
         let (code, status) = if is_ready {
             (StatusCode::OK, "ready")
         } else {
@@ -112,6 +113,7 @@ impl Gateway {
         let health = Health {
             status,
             log,
+            tables,
             blobs,
             projections,
             views,
@@ -123,11 +125,25 @@ impl Gateway {
     async fn check_log(&self) -> Result<(), String> {
         let log = &self.parts().log;
         let nothing = log.append(0, log.head(0), vec![]);
-        match tokio::time::timeout(LOG_WITHIN, nothing).await {
+        match tokio::time::timeout(WITHIN, nothing).await {
             // Somebody was faster, so somebody is writing.
             Ok(Ok(_) | Err(spool_log::AppendError::Conflict { .. })) => Ok(()),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("the writer does not answer".to_owned()),
+        }
+    }
+
+    /// Reads a row that is not there.
+    async fn check_tables(&self) -> Result<(), String> {
+        let projections = self.parts().projections.clone();
+        let read = move || projections.catalogue().video(VideoId(Uuid::nil()));
+        match tokio::time::timeout(WITHIN, tokio::task::spawn_blocking(read)).await {
+            // That a view is being built is told of on its own.
+            Ok(Ok(Ok(_) | Err(QueryError::Rebuilding { .. }))) => Ok(()),
+            Ok(Ok(Err(QueryError::Tables(error)))) => Err(error.to_string()),
+            Ok(Ok(Err(error))) => Err(error.to_string()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("the tables do not answer".to_owned()),
         }
     }
 

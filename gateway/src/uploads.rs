@@ -4,6 +4,7 @@ mod arriving;
 mod keeping;
 
 use crate::asking::Asking;
+use crate::frame::in_time;
 use crate::gateway::Gateway;
 use crate::linger::lend;
 use crate::problem::{Kind, Problem, ProblemBody};
@@ -62,7 +63,7 @@ struct Uploaded {
         (status = 413, description = "The file is too large", body = ProblemBody, content_type = "application/problem+json"),
         (status = 415, description = "Not a film, or not a form", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "Invalid values", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "No room", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "No room, or something is away", body = ProblemBody, content_type = "application/problem+json"),
     ))]
 async fn upload(
     State(gateway): State<Gateway>,
@@ -76,7 +77,7 @@ async fn upload(
         Ok((owner, arrived)) => {
             // What has arrived is kept even if the client has no patience for the answer.
             let kept = tokio::spawn(async move { keep(&gateway, owner, arrived).await });
-            kept.await?
+            in_time(kept).await??
         }
         Err(problem) => {
             rest.linger();

@@ -5,6 +5,7 @@ mod ending;
 mod housekeeping;
 mod identity;
 pub mod media_child;
+mod outages;
 mod passes;
 mod progress;
 mod publisher;

@@ -2,6 +2,7 @@
 
 use crate::ending::{End, passing};
 use crate::media_child::MediaChild;
+use crate::outages;
 use crate::progress::{Progress, Stage};
 use crate::publisher::Publisher;
 use crate::runner::Parts;
@@ -238,8 +239,9 @@ impl<'a> Passes<'a> {
 
     /// Runs one process over the film and publishes what it makes.
     async fn pass(&mut self, task: Task) -> Result<(), End> {
-        let film = self.parts.blobs.open_file(&self.known.requested.blob).await?;
-        let mut child = MediaChild::start(&self.parts.config.media, &task, film.into_file().await?)?;
+        let (blobs, key) = (&self.parts.blobs, &self.known.requested.blob);
+        let film = outages::stored(async || blobs.open_file(key).await?.into_file().await).await?;
+        let mut child = MediaChild::start(&self.parts.config.media, &task, film)?;
         while let Some((message, bytes)) = child.next().await? {
             match message {
                 Message::Probed(probe) => self.probed(*probe).await?,

@@ -3,10 +3,10 @@
 //! Segments lie under the attempt's own prefix and are named by the fact alone, so whatever a dead or doubled
 //! worker leaves behind is never part of a playlist.
 
+use crate::outages;
 use bytes::Bytes;
 use spool_blobs::{BlobError, Blobs, Durability};
-use spool_commands::{Ask, CommandError, Commands};
-use spool_domain::actors::Actor;
+use spool_commands::{CommandError, Commands};
 use spool_domain::ids::{JobId, VideoId};
 use spool_domain::jobs::{Command, Fact};
 use spool_domain::media::{Rendition, Segment};
@@ -134,17 +134,15 @@ impl Publisher {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        self.blobs.sync(&std::mem::take(&mut self.blobs_waiting)).await?;
+        let keys = std::mem::take(&mut self.blobs_waiting);
+        outages::stored(|| self.blobs.sync(&keys)).await?;
         let facts = std::mem::take(&mut self.waiting);
         let report = Command::Report {
             attempt: self.attempt,
             lease: self.lease,
             facts,
         };
-        self.commands
-            .give(self.job.stream(), report, Ask::fresh(Actor::System))
-            .await?;
-        Ok(())
+        Ok(outages::given(&self.commands, self.job, report, self.lease).await?)
     }
 
     fn add_segment(&mut self, rendition: &str, index: u32, segment: Segment) {
@@ -175,7 +173,7 @@ impl Publisher {
 
     async fn keep(&mut self, name: &str, bytes: Bytes) -> Result<String, PublishError> {
         let key = format!("renditions/{}/{}/{}/{name}", self.video, self.job, self.attempt);
-        self.blobs.put(&key, bytes, Durability::Lazy).await?;
+        outages::stored(|| self.blobs.put(&key, bytes.clone(), Durability::Lazy)).await?;
         self.blobs_waiting.push(key.clone());
         Ok(key)
     }

@@ -1,4 +1,5 @@
-//! API stories over the in-process router, on the real embedded parts, with snapshots of what leaves the system.
+//! API stories over the in-process router, on the real embedded parts or on real servers, with snapshots of what leaves
+//! the system.
 
 mod accounts;
 mod bad_input;
@@ -7,6 +8,7 @@ mod forms;
 mod jobs;
 mod live;
 mod media;
+mod place;
 mod requests;
 mod serving;
 mod shown;

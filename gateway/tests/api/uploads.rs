@@ -1,6 +1,7 @@
 //! Uploads: from the form to the store, the log and the catalogue.
 
 use crate::forms::{film, form, upload_form};
+use crate::place::is_on_servers;
 use crate::shown::{redacted, written};
 use crate::world::{World, check};
 use axum::body::Body;
@@ -137,6 +138,10 @@ async fn a_connection_that_breaks_in_the_middle_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_room_uploads_are_refused_for_now() {
+    if is_on_servers() {
+        println!("NOT RUN: nobody knows how much room a bucket has");
+        return;
+    }
     let world = World::open_with(|config| config.uploads.min_free_bytes = 1 << 60).await;
     let ada = world.person("ada").await;
     let refused = world

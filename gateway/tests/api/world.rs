@@ -1,11 +1,12 @@
-//! A whole node in a temporary folder, without sockets, with a clock that stands still.
+//! A whole node without sockets, with a clock that stands still.
 
 use crate::forms::{film, form};
+use crate::place::{Place, is_on_servers};
 use crate::requests::{Answer, Asking};
 use axum::Router;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use spool_blobs::{Blobs, Settings as BlobSettings};
+use spool_blobs::Blobs;
 use spool_commands::Commands;
 use spool_commands::managers::Settings;
 use spool_domain::ids::{Feature, ViewId};
@@ -19,13 +20,16 @@ use spool_platform::signals::Signals;
 use spool_platform::telemetry;
 use spool_projections::{Projections, Switcher};
 use spool_schemas::CommitRef;
-use spool_tables::Tables;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+/// Longer than the views need, whatever they are kept in; only a failing test waits for it.
+const SOON: Duration = Duration::from_secs(60);
 /// 2026-11-21T08:00:00Z.
 pub const START_MS: i64 = 1_795_248_000_000;
 
@@ -68,23 +72,17 @@ impl World {
         config.uploads.min_free_bytes = 1;
         change(&mut config);
         let data = config.data_dir.clone();
-        let log_config = spool_log::Config {
-            partitions: config.log.partitions,
-            segment_bytes: 1 << 20,
-            ..spool_log::Config::new(data.join("log"))
-        };
-        let log = Log::open(log_config).expect("the log opens");
+        let Place {
+            log,
+            tables,
+            own_tables,
+            blobs,
+        } = Place::open(&config).await;
         let clock = Clock::manual(START_MS);
         let keys = Keys::open(&data.join("keys")).expect("the keys open");
-        let tables = Tables::open(data.join("tables")).expect("the tables open");
-        let blob_settings = BlobSettings {
-            dir: data.join("blobs"),
-            min_free_bytes: config.uploads.min_free_bytes,
-        };
-        let blobs = Blobs::open(blob_settings).expect("the blobs open");
         let parts = spool_commands::Parts {
             log: log.clone(),
-            tables: tables.clone(),
+            tables: own_tables,
             clock: clock.clone(),
         };
         let commands = Commands::open(parts).expect("the commands open");
@@ -100,6 +98,8 @@ impl World {
             },
         );
         tokio::spawn(async move { following.run_managers(&tables, settings, stopping).await });
+        let (following, stopping) = (commands.clone(), stop.clone());
+        tokio::spawn(async move { following.run_following(stopping).await });
         let gateway = Gateway::new(Parts {
             config: Arc::new(config),
             clock: clock.clone(),
@@ -112,7 +112,7 @@ impl World {
             metrics: telemetry::metrics(),
         });
         projections
-            .caught_up(Duration::from_secs(10))
+            .caught_up(SOON)
             .await
             .expect("the views are made from an empty log");
         let router = gateway.router();
@@ -209,8 +209,12 @@ impl World {
         }
     }
 
-    /// Every file below the blobs: objects and whatever was left behind.
+    /// Every file below the blobs: objects and whatever was left behind. On a server, every object, and every upload
+    /// that was begun and not ended.
     pub fn stored(&self) -> Vec<String> {
+        if is_on_servers() {
+            return block_in_place(|| Handle::current().block_on(self.stored_in_the_bucket()));
+        }
         let mut files = vec![];
         list(&self.data.join("blobs"), &mut files);
         let below = |path: PathBuf| {
@@ -223,6 +227,21 @@ impl World {
             .into_iter()
             .map(below)
             .filter(|name| name != "lock")
+            .collect()
+    }
+
+    async fn stored_in_the_bucket(&self) -> Vec<String> {
+        let objects = self.blobs.list("", None, 1_000).await;
+        let objects = objects.expect("the bucket can be listed").into_iter();
+        let direct = self.blobs.direct().expect("it is a bucket");
+        let unfinished = direct.unfinished().await.expect("uploads can be listed");
+        objects
+            .map(|object| format!("objects/{}", object.key))
+            .chain(
+                unfinished
+                    .into_iter()
+                    .map(|upload| format!("unfinished/{}", upload.key)),
+            )
             .collect()
     }
 
@@ -260,7 +279,7 @@ impl World {
 
     pub async fn caught_up(&self) {
         self.projections
-            .caught_up(Duration::from_secs(10))
+            .caught_up(SOON)
             .await
             .expect("the views follow");
     }

@@ -6,9 +6,14 @@ use serde::{Deserialize, Serialize};
 
 mod fields;
 mod layers;
+mod needs;
 mod print;
+mod secret;
+mod servers;
 
 pub use layers::ConfigError;
+pub use secret::Secret;
+pub use servers::{Cluster, Consistency, Cql, Kafka, S3};
 
 /// What the process runs with. What each field means, its unit and its default are written once, in
 /// `config/fields.rs`, and printed by `--print-config`.
@@ -21,20 +26,59 @@ pub struct Config {
     pub listen: SocketAddr,
     pub public_url: Option<String>,
     pub log: Log,
+    pub tables: Tables,
+    pub blobs: Blobs,
     pub uploads: Uploads,
     pub media: Media,
     pub auth: Auth,
     pub jobs: Jobs,
     pub telemetry: Telemetry,
     pub catalogue: Catalogue,
+    pub cluster: Cluster,
     pub kafka: Kafka,
+    pub cql: Cql,
+    pub s3: S3,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
+    pub backend: LogBackend,
     pub partitions: u16,
     pub segment_bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogBackend {
+    Embedded,
+    Kafka,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tables {
+    pub backend: TablesBackend,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TablesBackend {
+    Embedded,
+    Cql,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Blobs {
+    pub backend: BlobsBackend,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BlobsBackend {
+    Local,
+    S3,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,30 +138,6 @@ pub enum Format {
 #[serde(deny_unknown_fields)]
 pub struct Catalogue {
     pub signed_url_seconds: u64,
-}
-
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Kafka {
-    /// Unset: there is no Kafka.
-    pub brokers: Option<String>,
-    pub topic_prefix: Option<String>,
-    pub replication: u16,
-    pub public_topics: bool,
-    /// Properties of librdkafka; may hold secrets.
-    pub properties: Option<String>,
-}
-
-impl std::fmt::Debug for Kafka {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Kafka")
-            .field("brokers", &self.brokers)
-            .field("topic_prefix", &self.topic_prefix)
-            .field("replication", &self.replication)
-            .field("public_topics", &self.public_topics)
-            .field("properties", &self.properties.as_ref().map(|_| "redacted"))
-            .finish()
-    }
 }
 
 impl Config {

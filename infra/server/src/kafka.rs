@@ -1,7 +1,7 @@
 //! What the configuration says about Kafka, as its clients want it.
 
 use spool_kafka::{Error, Settings};
-use spool_platform::config::Config;
+use spool_platform::config::{Config, Secret};
 
 /// How to reach the brokers; none without `kafka.brokers`.
 pub fn settings(config: &Config) -> Result<Option<Settings>, Error> {
@@ -10,6 +10,6 @@ pub fn settings(config: &Config) -> Result<Option<Settings>, Error> {
         return Ok(None);
     };
     let settings = Settings::new(brokers).with_prefix(kafka.topic_prefix.clone().unwrap_or_default());
-    let properties = kafka.properties.as_deref().unwrap_or_default();
+    let properties = kafka.properties.as_ref().map(Secret::reveal).unwrap_or_default();
     settings.with_properties(properties).map(Some)
 }

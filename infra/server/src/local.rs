@@ -1,15 +1,20 @@
 //! A node opened for one operator's command, without serving anybody.
 
-use crate::node::Node;
+use crate::backends::Name;
+use crate::node::{Node, Part};
 use spool_platform::config::Config;
 
 pub struct Local(Node);
 
 impl Local {
     pub async fn open(config: Config) -> anyhow::Result<Self> {
-        Ok(Self(
-            tokio::task::spawn_blocking(move || Node::open(config)).await??,
-        ))
+        // It never claims anything, so nobody is ever told this name.
+        let name = Name {
+            node: "operator".to_owned(),
+            url: String::new(),
+        };
+        let open = move || Node::open(config, &name, Part::Watching);
+        Ok(Self(tokio::task::spawn_blocking(open).await??))
     }
 
     pub const fn node(&self) -> &Node {

@@ -1,7 +1,9 @@
 //! The binary `spool`: reads the command line and does the one thing it says.
 
+mod backends;
 mod cli;
 mod kafka;
+mod leading;
 mod local;
 mod node;
 mod operator;

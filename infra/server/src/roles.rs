@@ -1,7 +1,9 @@
 //! The roles: what one process of Spool does, from start to graceful stop.
 
+use crate::backends::Name;
 use crate::kafka;
-use crate::node::Node;
+use crate::leading;
+use crate::node::{Node, Part};
 use crate::operator;
 use anyhow::Context;
 use spool_commands::managers::Settings;
@@ -10,6 +12,7 @@ use spool_platform::config::Config;
 use spool_platform::telemetry;
 use spool_projections::Publisher;
 use spool_workers::Workers;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,7 +37,8 @@ pub async fn serve(config: Config, role: Role) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("listening on {}", config.listen))?;
     let address = listener.local_addr().context("reading the address listened on")?;
-    let node = tokio::task::spawn_blocking(move || Node::open(config)).await??;
+    let name = name(&config, address);
+    let node = tokio::task::spawn_blocking(move || Node::open(config, &name, Part::Leading)).await??;
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     match role {
@@ -72,7 +76,27 @@ pub async fn serve(config: Config, role: Role) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// As configured, or by the machine and the address that is listened on.
+fn name(config: &Config, address: SocketAddr) -> Name {
+    let machine = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let node = || format!("{}:{}", machine().trim(), address.port());
+    Name {
+        node: config.cluster.node.clone().unwrap_or_else(node),
+        url: config
+            .cluster
+            .url
+            .clone()
+            .unwrap_or_else(|| format!("http://{address}")),
+    }
+}
+
 fn start_all(node: &Node, tasks: &TaskTracker, stop: &CancellationToken) {
+    if node.log.needs_barrier() {
+        let (commands, following_stop) = (node.commands.clone(), stop.clone());
+        tasks.spawn(async move { commands.run_following(following_stop).await });
+        tasks.spawn(leading::watch(node.log.clone(), stop.clone()));
+    }
+
     let (commands, timers_stop) = (node.commands.clone(), stop.clone());
     tasks.spawn(async move { commands.run_timers(timers_stop).await });
 

@@ -41,6 +41,13 @@ const fn optional(key: &'static str, meaning: &'static str) -> Field {
     }
 }
 
+const fn secret(key: &'static str, meaning: &'static str) -> Field {
+    Field {
+        secret: true,
+        ..optional(key, meaning)
+    }
+}
+
 const POSITIVE: Kind = Kind::Number(1, i64::MAX);
 
 /// In the order of printing; the fields of a section stand together, those of no section first.
@@ -66,6 +73,12 @@ pub(super) const FIELDS: &[Field] = &[
         "Base of the links given to others, such as https://films.example. Unset: by request.",
     ),
     field(
+        "log.backend",
+        Kind::Text,
+        "embedded",
+        "Where the log is kept: embedded (files in data_dir) or kafka (a topic that `spool topics ensure` makes).",
+    ),
+    field(
         "log.partitions",
         Kind::Number(1, 4096),
         "16",
@@ -75,7 +88,19 @@ pub(super) const FIELDS: &[Field] = &[
         "log.segment_bytes",
         Kind::Bytes,
         "64MiB",
-        "Size of one file of the log; a closed one never changes again.",
+        "Size of one file of the embedded log; a closed one never changes again.",
+    ),
+    field(
+        "tables.backend",
+        Kind::Text,
+        "embedded",
+        "Where the views are kept: embedded (files in data_dir) or cql (ScyllaDB or Apache Cassandra).",
+    ),
+    field(
+        "blobs.backend",
+        Kind::Text,
+        "local",
+        "Where films are kept: local (files in data_dir) or s3 (a bucket).",
     ),
     field(
         "uploads.max_bytes",
@@ -190,6 +215,14 @@ pub(super) const FIELDS: &[Field] = &[
         "Life of a signed media URL (6 hours).",
     ),
     optional(
+        "cluster.node",
+        "Name of this node among those that share a log. Unset: the machine's name and the port listened on.",
+    ),
+    optional(
+        "cluster.url",
+        "Where other nodes reach this one, such as http://node-1:8080. Unset: the address listened on.",
+    ),
+    optional(
         "kafka.brokers",
         "Kafka brokers, host:port separated by commas. Unset: no Kafka, and no public topics.",
     ),
@@ -209,13 +242,88 @@ pub(super) const FIELDS: &[Field] = &[
         "true",
         "Whether events are also written to the topics for other teams (video-events, …).",
     ),
-    Field {
-        secret: true,
-        ..optional(
-            "kafka.properties",
-            "Properties of librdkafka for TLS and SASL: name=value, one a line, or on one line separated by `;`.",
-        )
-    },
+    secret(
+        "kafka.properties",
+        "Properties of librdkafka for TLS and SASL: name=value, one a line, or on one line separated by `;`.",
+    ),
+    optional(
+        "cql.contact_points",
+        "CQL servers, host:port separated by commas. One that answers is enough: it names the others.",
+    ),
+    field(
+        "cql.keyspace",
+        Kind::Text,
+        "spool",
+        "Keyspace of all tables. It is made if it is missing.",
+    ),
+    field(
+        "cql.replication",
+        Kind::Text,
+        "1",
+        "Nodes that keep each row, when the keyspace is made: a number, or so many by data centre (`east:3,west:3`).",
+    ),
+    optional(
+        "cql.user",
+        "Who this program is to the CQL servers. Unset: they ask for nobody.",
+    ),
+    secret("cql.password", "The password of cql.user."),
+    optional(
+        "cql.datacenter",
+        "The data centre whose CQL servers are asked first. Unset: any.",
+    ),
+    field(
+        "cql.consistency",
+        Kind::Text,
+        "local_quorum",
+        "Replicas that must have answered: local_quorum, quorum or all.",
+    ),
+    field(
+        "cql.request_timeout_ms",
+        Kind::Number(100, 600_000),
+        "5000",
+        "A CQL server that has not answered within this many milliseconds is away.",
+    ),
+    optional(
+        "s3.endpoint",
+        "The S3 server, such as http://127.0.0.1:9000. Unset: Amazon's of the region.",
+    ),
+    field("s3.region", Kind::Text, "us-east-1", "The bucket's region."),
+    optional("s3.bucket", "The bucket of all films."),
+    optional(
+        "s3.prefix",
+        "Comes with a slash before every key, so that others can use the bucket too. Unset: nothing.",
+    ),
+    optional(
+        "s3.access_key",
+        "With whose rights. Unset: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN of the environment.",
+    ),
+    secret("s3.secret_key", "The secret of s3.access_key."),
+    field(
+        "s3.anonymous",
+        Kind::Flag,
+        "false",
+        "Sign no request, for a server that asks nobody who they are.",
+    ),
+    field(
+        "s3.path_style",
+        Kind::Flag,
+        "true",
+        "Name the bucket in the path, as most servers want it; false: in the host's name, as Amazon's do.",
+    ),
+    field(
+        "s3.create_bucket",
+        Kind::Flag,
+        "false",
+        "Make the bucket if it is not there.",
+    ),
+    optional(
+        "s3.browser_endpoint",
+        "What browsers call the S3 server. Unset: the same as s3.endpoint.",
+    ),
+    optional(
+        "s3.cdn_url",
+        "Where everybody can read the objects, for example a CDN before the bucket. Unset: nowhere.",
+    ),
 ];
 
 impl Field {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::Config;
 use super::fields::{FIELDS, Field, Kind};
+use super::{Config, needs};
 
 /// Why there is no configuration. Every message names where the bad value came from.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,12 @@ pub enum ConfigError {
         key: &'static str,
         value: String,
         reason: String,
+    },
+    #[error("{key} must be set ({variable}, or --set {key}=…), because {because}")]
+    Missing {
+        key: &'static str,
+        variable: String,
+        because: &'static str,
     },
 }
 
@@ -76,7 +82,9 @@ pub(super) fn merge(
             Value::String(value.clone()),
         )?;
     }
-    typed(values)
+    let config = typed(values)?;
+    needs::check(&config)?;
+    Ok(config)
 }
 
 fn lay_table(values: &mut Values, prefix: &str, table: &Table) -> Result<(), ConfigError> {

@@ -129,24 +129,42 @@ fn printing_gives_a_file_that_reads_back_to_the_same() {
 
 #[test]
 fn every_field_of_the_struct_is_in_the_table_and_explained() {
-    let all = toml::Table::try_from(Config {
+    let mut config = Config {
         public_url: Some("x".into()),
         keys_dir: Some("x".into()),
-        kafka: Kafka {
-            brokers: Some("x".into()),
-            topic_prefix: Some("x".into()),
-            properties: Some("x".into()),
-            ..Config::default().kafka
-        },
         ..Config::default()
-    })
-    .expect("settings are plain values");
+    };
+    config.media.spool_media = Some("x".into());
+    let texts = [
+        &mut config.cluster.node,
+        &mut config.cluster.url,
+        &mut config.kafka.brokers,
+        &mut config.kafka.topic_prefix,
+        &mut config.cql.contact_points,
+        &mut config.cql.user,
+        &mut config.cql.datacenter,
+        &mut config.s3.endpoint,
+        &mut config.s3.bucket,
+        &mut config.s3.prefix,
+        &mut config.s3.access_key,
+        &mut config.s3.browser_endpoint,
+        &mut config.s3.cdn_url,
+    ];
+    texts.into_iter().for_each(|text| *text = Some("x".into()));
+    let secrets = [
+        &mut config.kafka.properties,
+        &mut config.cql.password,
+        &mut config.s3.secret_key,
+    ];
+    secrets
+        .into_iter()
+        .for_each(|secret| *secret = Some(toml::Value::from("x").try_into().expect("a secret is text")));
+    let all = toml::Table::try_from(config).expect("settings are plain values");
     let count: usize = all
         .values()
         .map(|value| value.as_table().map_or(1, toml::Table::len))
         .sum();
-    // media.spool_media is unset.
-    assert_eq!(count + 1, FIELDS.len());
+    assert_eq!(count, FIELDS.len());
     assert!(FIELDS.iter().all(|field| field.meaning.ends_with(['.', ')'])));
 }
 
@@ -164,12 +182,93 @@ fn secrets_are_not_printed() {
 }
 
 #[test]
-fn what_kafka_is_configured_with_is_shown_nowhere() {
-    let secret = [
-        ("kafka.brokers", "a:9092"),
+fn what_servers_are_asked_with_is_shown_nowhere() {
+    let given = [
         ("kafka.properties", "sasl.password=hush-hush"),
+        ("cql.user", "anna"),
+        ("cql.password", "hush-hush"),
+        ("s3.access_key", "anna"),
+        ("s3.secret_key", "hush-hush"),
     ];
-    let config = Config::from_layers(None, [], &flags(&secret)).expect("both flags are good");
-    assert!(config.print().contains("properties = \"redacted\""));
-    assert!(!config.print().contains("hush-hush") && !format!("{config:?}").contains("hush-hush"));
+    let config = Config::from_layers(None, [], &flags(&given)).expect("all flags are good");
+    let printed = config.print();
+    for name in ["properties", "password", "secret_key"] {
+        assert!(printed.contains(&format!("\n{name} = \"redacted\"")), "{printed}");
+    }
+    assert!(!printed.contains("hush-hush") && !format!("{config:?}").contains("hush-hush"));
+    let secret = config.s3.secret_key.as_ref().map(Secret::reveal);
+    assert_eq!(secret, Some("hush-hush"), "who it is meant for gets it");
+}
+
+#[test]
+fn a_server_that_is_chosen_must_be_named() {
+    let chosen = [
+        (
+            "log.backend",
+            "kafka",
+            "kafka.brokers must be set (SPOOL_KAFKA_BROKERS, ",
+        ),
+        (
+            "tables.backend",
+            "cql",
+            "cql.contact_points must be set (SPOOL_CQL_CONTACT_POINTS, ",
+        ),
+        ("blobs.backend", "s3", "s3.bucket must be set (SPOOL_S3_BUCKET, "),
+        (
+            "s3.access_key",
+            "anna",
+            "s3.secret_key must be set (SPOOL_S3_SECRET_KEY, ",
+        ),
+        (
+            "cql.user",
+            "anna",
+            "cql.password must be set (SPOOL_CQL_PASSWORD, ",
+        ),
+        (
+            "cql.password",
+            "hush-hush",
+            "cql.user must be set (SPOOL_CQL_USER, ",
+        ),
+    ];
+    for (key, value, expected) in chosen {
+        check_refused("", &[], &[(key, value)], expected);
+    }
+    check_refused(
+        "[log]\nbackend = 'paper'\n",
+        &[],
+        &[],
+        "log.backend cannot be \"paper\"",
+    );
+    check_refused(
+        "[cql]\nconsistency = 'one'\n",
+        &[],
+        &[],
+        "cql.consistency cannot be \"one\"",
+    );
+}
+
+#[test]
+fn the_example_of_a_cluster_is_good_and_finds_the_servers_of_the_compose_file() {
+    let example = include_str!("../../../deploy/cluster.toml");
+    let compose = include_str!("../../../deploy/compose.yaml");
+    let config = Config::from_layers(Some(example), [], &[]).expect("the example is good");
+    assert_eq!(config.log.backend, LogBackend::Kafka);
+    assert_eq!(config.tables.backend, TablesBackend::Cql);
+    assert_eq!(config.blobs.backend, BlobsBackend::S3);
+    let secret = config.s3.secret_key.as_ref().map(Secret::reveal);
+    let said = [
+        config.kafka.brokers.as_deref(),
+        config.cql.contact_points.as_deref(),
+        config
+            .s3
+            .endpoint
+            .as_deref()
+            .and_then(|endpoint| endpoint.strip_prefix("http://")),
+        config.s3.access_key.as_deref(),
+        secret,
+    ];
+    for said in said {
+        let said = said.expect("it is said");
+        assert!(compose.contains(said), "{said} is not in compose.yaml");
+    }
 }

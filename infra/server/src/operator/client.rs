@@ -5,7 +5,7 @@ use crate::local::Local;
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use spool_platform::config::Config;
+use spool_platform::config::{Config, LogBackend};
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
 
@@ -84,7 +84,7 @@ async fn ask_running(config: &Config, ask: &Ask, each: Each<'_>) -> anyhow::Resu
 /// No node runs on this directory: open it here, which also keeps one from starting meanwhile.
 async fn ask_here(config: &Config, ask: Ask, each: Each<'_>) -> anyhow::Result<()> {
     let data = &config.data_dir;
-    if !data.join("log").is_dir() {
+    if config.log.backend == LogBackend::Embedded && !data.join("log").is_dir() {
         bail!("there is no log in {}; say where with --data", data.display());
     }
     let local = Local::open(config.clone()).await?;

@@ -25,7 +25,7 @@ pub fn socket_path(data: &Path) -> PathBuf {
     data.join("operator.sock")
 }
 
-/// Opens the door. The log's lock is held, so a socket that lies there is a dead one's.
+/// Opens the door. The directory's lock is held, so a socket that lies there is a dead one's.
 pub fn listen(node: &Node) -> anyhow::Result<UnixListener> {
     let path = socket_path(&node.config.data_dir);
     let _ = std::fs::remove_file(&path);

@@ -11,6 +11,7 @@ use crate::campaign::{self, Campaign};
 use crate::clips::Clips;
 use crate::crowd::Crowd;
 use crate::person::Mix;
+use crate::place::Place;
 use crate::server::{Setup, is_running};
 use crate::waiting::within;
 
@@ -32,17 +33,25 @@ struct Struck {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_server_keeps_every_promise() {
-    let campaign = campaign::sized("kill", 200);
-    let summary = kill_and_compare(&campaign)
+    check(Place::Directory, campaign::sized("kill", 200)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_server_keeps_every_promise_on_kafka_cassandra_and_s3() {
+    check(Place::Servers, campaign::sized("kill", 60)).await;
+}
+
+async fn check(place: Place, campaign: Campaign) {
+    let summary = kill_and_compare(place, &campaign)
         .await
         .expect("no acknowledged command is lost or applied twice");
     println!("{summary}");
 }
 
-async fn kill_and_compare(campaign: &Campaign) -> Result<String> {
+async fn kill_and_compare(place: Place, campaign: &Campaign) -> Result<String> {
     let folder = tempfile::tempdir()?;
     let clips = Arc::new(Clips::make(folder.path())?);
-    let setup = Setup::new(folder.path().join("data"), folder.path().join("server.log"));
+    let setup = place.setup(folder.path()).await?;
     let setup = setup.with("LOG_SEGMENT_BYTES", "4MiB");
     let mut crowd = Crowd::new("kill", MIX, clips);
     let mut struck = Struck::default();

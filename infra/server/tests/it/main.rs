@@ -1,8 +1,10 @@
 //! Stories, campaigns and faults on the real binary: the pages, power cuts, kill -9, failing disks, hostile films.
 
+mod account;
 mod broken;
 mod campaign;
 mod clips;
+mod cluster;
 mod command;
 mod corpus;
 mod crowd;
@@ -11,6 +13,7 @@ mod faults;
 mod kill;
 mod pages;
 mod person;
+mod place;
 mod playback;
 mod powercut;
 mod public_topics;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::clips;
-use crate::server::Setup;
+use crate::place::Place;
 
 /// Long enough that the transcode is still running when the film already plays.
 const LOOPS: &str = "33";
@@ -13,12 +13,21 @@ const STORY_SECONDS: &str = "420";
 
 #[test]
 fn somebody_registers_uploads_and_watches_before_the_transcode_has_ended() -> Result<()> {
+    story(Place::Directory)
+}
+
+#[test]
+fn somebody_does_the_same_on_kafka_cassandra_and_s3() -> Result<()> {
+    story(Place::Servers)
+}
+
+fn story(place: Place) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let film = folder.path().join("three-minutes.mp4");
     let demo = clips::demo_film().display().to_string();
     clips::ffmpeg(&["-stream_loop", LOOPS, "-i", &demo, "-c", "copy"], &film)?;
-    let setup = Setup::new(folder.path().join("data"), folder.path().join("server.log"));
     let runtime = tokio::runtime::Runtime::new()?;
+    let setup = runtime.block_on(place.setup(folder.path()))?;
     let server = runtime.block_on(setup.start())?;
     let told = tell(&server.base(), &film, folder.path());
     if let Err(error) = told {

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -80,6 +80,14 @@ impl Setup {
         let mut server = self.spawn()?;
         server.ready().await?;
         Ok(server)
+    }
+
+    /// Runs `spool` with these words on the same settings, to its end.
+    pub async fn run(&self, words: &[&str]) -> Result<Output> {
+        let mut command = self.command(words);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let ran = tokio::task::spawn_blocking(move || command.output()).await?;
+        ran.context("could not start spool")
     }
 
     /// Runs `spool verify` on the data, which no server may hold now.

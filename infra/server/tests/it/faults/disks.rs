@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use reqwest::StatusCode;
 
-use super::{Account, reason_of, setup_in};
+use super::setup_in;
+use crate::account::{Account, reason_of};
 use crate::clips::Clips;
 use crate::disk::{self, SmallDisk};
 use crate::server::Setup;

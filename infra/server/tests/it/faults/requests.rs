@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::{Account, reason_of, setup_in};
+use super::setup_in;
+use crate::account::{Account, reason_of};
 use crate::clips::{self, Clips};
 use crate::raw;
 use crate::server::Server;
