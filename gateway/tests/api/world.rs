@@ -278,10 +278,7 @@ impl World {
     }
 
     pub async fn caught_up(&self) {
-        self.projections
-            .caught_up(SOON)
-            .await
-            .expect("the views follow");
+        self.projections.caught_up(SOON).await.expect("the views follow");
     }
 }
 
