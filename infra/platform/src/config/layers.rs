@@ -208,14 +208,14 @@ fn bytes(text: &str) -> Result<i64, String> {
 fn typed(values: Values) -> Result<Config, ConfigError> {
     let mut all = Table::new();
     for field in FIELDS {
-        if let Some((_, value)) = values.get(field.key) {
-            insert(&mut all, field, value.clone());
-        }
+        let value = values.get(field.key).map(|(_, value)| value.clone());
+        insert(&mut all, field, value);
     }
     Config::deserialize(all.clone()).map_err(|error| blame(&values, &error))
 }
 
-fn insert(table: &mut Table, field: &Field, value: Value) {
+/// A section is there even when nothing in it has a value.
+fn insert(table: &mut Table, field: &Field, value: Option<Value>) {
     let (section, name) = field.section_and_name();
     let place = match section {
         "" => Some(table),
@@ -224,9 +224,10 @@ fn insert(table: &mut Table, field: &Field, value: Value) {
             .or_insert_with(|| Value::Table(Table::new()))
             .as_table_mut(),
     };
-    place
-        .expect("a section is never also a field")
-        .insert(name.to_owned(), value);
+    let place = place.expect("a section is never also a field");
+    if let Some(value) = value {
+        place.insert(name.to_owned(), value);
+    }
 }
 
 /// Finds the one value that, put back over good defaults, is refused.
@@ -241,9 +242,7 @@ fn blame(values: &Values, error: &toml::de::Error) -> ConfigError {
             } else {
                 good
             };
-            if let Some(value) = tried {
-                insert(&mut all, other, value);
-            }
+            insert(&mut all, other, tried);
         }
         Config::deserialize(all).is_err()
     };
