@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{AppendHeaders, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Bytes;
 use serde::Serialize;
@@ -127,5 +127,5 @@ fn told(reply: Reply) -> Result<Response, Problem> {
 
 fn json(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response {
     let kind = (header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    (status, AppendHeaders([kind]), body).into_response()
+    (status, [kind], body).into_response()
 }
