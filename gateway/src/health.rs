@@ -82,7 +82,7 @@ async fn ready(State(gateway): State<Gateway>) -> Response {
 async fn figures(State(gateway): State<Gateway>) -> Response {
     let content_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     (
-        AppendHeaders([(header::CONTENT_TYPE, content_type)]),
+        [(header::CONTENT_TYPE, content_type)],
         gateway.parts().metrics.render(),
     )
         .into_response()
