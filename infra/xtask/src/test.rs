@@ -19,8 +19,8 @@ pub const HELP: &str = "
 cargo xtask test [FILTER] [--seed S]
 
 Installs what is missing, builds the pages and the workspace once, fetches Kafka, Cassandra and an S3 server (once), and
-runs every test: rules, properties, contract suites, stories over HTTP (embedded, and once more on those servers), pages in
-a real Chromium, and a tenth of each crash campaign on the real binary.
+runs every test: rules, properties, contract suites, stories over HTTP, pages in a real Chromium, and a tenth of each
+crash campaign on the real binary.
 CI runs exactly this.
 
   FILTER      run only the tests whose names contain this
@@ -62,7 +62,6 @@ pub fn run(mut flags: Flags) -> Result<()> {
     let ended_well = follow(&mut command, |line| transcript.read(line))?;
     transcript.end(ended_well);
     step.done();
-    tell_the_stories_on_servers(&node, filter.as_deref(), &mut transcript)?;
     if filter.is_none() {
         test_the_pages(&node, &mut transcript)?;
     }
@@ -94,24 +93,6 @@ pub fn in_test_world(node: &NodeJs, words: &[&str]) -> Command {
     let mut command = cargo::command(words);
     command.env("PATH", node.path());
     command
-}
-
-/// The stories of the API once more, on Kafka, Cassandra and S3.
-fn tell_the_stories_on_servers(
-    node: &NodeJs,
-    filter: Option<&str>,
-    transcript: &mut Transcript,
-) -> Result<()> {
-    let step = say::step("running the stories of the API on Kafka, Cassandra and S3");
-    let mut words = vec!["test", "--workspace", "--test", "api", "--no-fail-fast", "--"];
-    words.extend(filter);
-    words.push("--show-output");
-    let mut command = in_test_world(node, &words);
-    command.env("SPOOL_TEST_WORLD", "servers");
-    let ended_well = follow(&mut command, |line| transcript.read(line))?;
-    transcript.end(ended_well);
-    step.done();
-    Ok(())
 }
 
 /// The tests that the pages' own sources have, in Node.js.
