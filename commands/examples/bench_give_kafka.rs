@@ -15,24 +15,18 @@ use spool_kafka::topics::{TopicSpec, ensure};
 use spool_kafka::{Connection, Settings};
 use spool_log::{KafkaConfig, Log};
 use spool_platform::clock::Clock;
+use spool_services::rounds::{Round, report, round};
 use spool_services::{Kafka, fresh_name};
 use spool_tables::Tables;
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const PARTITIONS: u16 = 4;
-
-/// What one round of one side did.
-struct Round {
-    per_second: f64,
-    latencies_us: Vec<u32>,
-}
 
 fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
@@ -79,7 +73,7 @@ fn main() -> Result<(), Failure> {
                 }
             }
         }
-        report(callers, &ours, &theirs);
+        report("give_kafka", "command", callers, &ours, &theirs);
     }
     stop.cancel();
     commands.log().clone().close();
@@ -192,78 +186,4 @@ async fn produce(
         }
     })
     .await
-}
-
-/// Each caller asks again as soon as it has its answer.
-async fn round<F>(callers: usize, time: Duration, ask: impl Fn(usize) -> F + Send + Sync + 'static) -> Round
-where
-    F: Future<Output = ()> + Send,
-{
-    let ask = Arc::new(ask);
-    let started = Instant::now();
-    let tasks: Vec<_> = (0..callers)
-        .map(|caller| {
-            let ask = Arc::clone(&ask);
-            tokio::spawn(async move {
-                let mut latencies_us = Vec::new();
-                while started.elapsed() < time {
-                    let asked = Instant::now();
-                    ask(caller).await;
-                    latencies_us.push(u32::try_from(asked.elapsed().as_micros()).unwrap_or(u32::MAX));
-                }
-                latencies_us
-            })
-        })
-        .collect();
-    let mut latencies_us = Vec::new();
-    for task in tasks {
-        latencies_us.extend(task.await.expect("no caller panics"));
-    }
-    latencies_us.sort_unstable();
-    Round {
-        per_second: latencies_us.len() as f64 / started.elapsed().as_secs_f64(),
-        latencies_us,
-    }
-}
-
-fn report(callers: usize, ours: &[Round], theirs: &[Round]) {
-    let quantile = |round: &Round, of_hundred: usize| {
-        f64::from(round.latencies_us[round.latencies_us.len() * of_hundred / 100])
-    };
-    let name = if callers == 1 {
-        "1 caller".to_owned()
-    } else {
-        format!("{callers} callers")
-    };
-    let p50 = |round: &Round| quantile(round, 50);
-    let p99 = |round: &Round| quantile(round, 99);
-    let rate = |round: &Round| round.per_second;
-    let (fast, many) = ((callers <= 64).then_some(2.0), (callers == 256).then_some(0.6));
-    figure(&format!("command p50, {name}"), "µs", (ours, theirs), p50, fast);
-    figure(&format!("command p99, {name}"), "µs", (ours, theirs), p99, None);
-    figure(&format!("commands, {name}"), "1/s", (ours, theirs), rate, many);
-}
-
-/// Neighbouring rounds are compared, so that a slow minute counts on both sides.
-fn figure(
-    name: &str,
-    unit: &str,
-    (ours, theirs): (&[Round], &[Round]),
-    of: impl Fn(&Round) -> f64,
-    goal: Option<f64>,
-) {
-    let pairs = ours.iter().zip(theirs);
-    let ratio = median(pairs.map(|(ours, theirs)| of(ours) / of(theirs)).collect());
-    let value = median(ours.iter().map(&of).collect());
-    let ideal = median(theirs.iter().map(&of).collect());
-    let goal = goal.map_or_else(String::new, |goal| format!(",\"goal\":{goal}"));
-    println!(
-        "{{\"bench\":\"give_kafka\",\"figure\":\"{name}\",\"value\":{value:.0},\"unit\":\"{unit}\",\"ideal\":{ideal:.0},\
-         \"ratio\":{ratio:.3}{goal}}}"
-    );
-}
-
-fn median(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    numbers[numbers.len() / 2]
 }

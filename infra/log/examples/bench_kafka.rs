@@ -4,7 +4,7 @@
 //! `cargo run --release -p spool-log --example bench_kafka [-- SECONDS ROUNDS]`. Medians of the rounds are compared. The
 //! broker comes from `spool-services`, or is the one at `SPOOL_TEST_KAFKA`.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -13,16 +13,11 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use spool_kafka::topics::{TopicSpec, ensure};
 use spool_kafka::{Connection, Settings};
 use spool_log::{KafkaConfig, Log};
+use spool_services::rounds::{Round, median, report, round};
 use spool_services::{Kafka, fresh_name};
 
 static EVENT: [u8; 300] = [b'e'; 300];
 const PARTITIONS: u16 = 4;
-
-/// What one round of one side did.
-struct Round {
-    per_second: f64,
-    latencies_us: Vec<u32>,
-}
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -70,7 +65,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 }
             }
         }
-        report(callers, &ours, &theirs);
+        report("kafka", "append", callers, &ours, &theirs);
     }
     let other_dir = tempfile::tempdir()?;
     let other = Log::kafka(KafkaConfig {
@@ -111,7 +106,8 @@ async fn append(log: &Log, callers: usize, time: Duration) -> Round {
         .map(|partition| Mutex::new(log.head(partition)))
         .collect();
     let log = log.clone();
-    round(callers, time, move |at| {
+    round(callers, time, move |caller| {
+        let at = caller % usize::from(PARTITIONS);
         let partition = u16::try_from(at).expect("less than the partitions");
         let mut next = next[at].lock().expect("no caller panics");
         let appending = log.append(partition, *next, vec![Bytes::from_static(&EVENT)]);
@@ -125,8 +121,8 @@ async fn append(log: &Log, callers: usize, time: Duration) -> Round {
 
 async fn produce(producer: &FutureProducer, topic: &str, callers: usize, time: Duration) -> Round {
     let (producer, topic) = (producer.clone(), topic.to_owned());
-    round(callers, time, move |at| {
-        let partition = i32::try_from(at).expect("less than the partitions");
+    round(callers, time, move |caller| {
+        let partition = i32::try_from(caller % usize::from(PARTITIONS)).expect("less than the partitions");
         let record: FutureRecord<'_, (), [u8]> =
             FutureRecord::to(&topic).partition(partition).payload(&EVENT);
         let sending = producer.send_result(record).map_err(|(error, _)| error);
@@ -137,78 +133,4 @@ async fn produce(producer: &FutureProducer, topic: &str, callers: usize, time: D
         }
     })
     .await
-}
-
-/// Each caller asks again as soon as it has its answer.
-async fn round<F>(callers: usize, time: Duration, ask: impl Fn(usize) -> F + Send + Sync + 'static) -> Round
-where
-    F: Future<Output = ()> + Send,
-{
-    let ask = Arc::new(ask);
-    let started = Instant::now();
-    let tasks: Vec<_> = (0..callers)
-        .map(|caller| {
-            let (ask, at) = (Arc::clone(&ask), caller % usize::from(PARTITIONS));
-            tokio::spawn(async move {
-                let mut latencies_us = Vec::new();
-                while started.elapsed() < time {
-                    let asked = Instant::now();
-                    ask(at).await;
-                    latencies_us.push(u32::try_from(asked.elapsed().as_micros()).unwrap_or(u32::MAX));
-                }
-                latencies_us
-            })
-        })
-        .collect();
-    let mut latencies_us = Vec::new();
-    for task in tasks {
-        latencies_us.extend(task.await.expect("no caller panics"));
-    }
-    latencies_us.sort_unstable();
-    Round {
-        per_second: latencies_us.len() as f64 / started.elapsed().as_secs_f64(),
-        latencies_us,
-    }
-}
-
-fn report(callers: usize, ours: &[Round], theirs: &[Round]) {
-    let quantile = |round: &Round, of_hundred: usize| {
-        f64::from(round.latencies_us[round.latencies_us.len() * of_hundred / 100])
-    };
-    let name = if callers == 1 {
-        "1 caller".to_owned()
-    } else {
-        format!("{callers} callers")
-    };
-    let p50 = |round: &Round| quantile(round, 50);
-    let p99 = |round: &Round| quantile(round, 99);
-    let rate = |round: &Round| round.per_second;
-    let (fast, many) = ((callers <= 64).then_some(2.0), (callers == 256).then_some(0.6));
-    figure(&format!("append p50, {name}"), "µs", (ours, theirs), p50, fast);
-    figure(&format!("append p99, {name}"), "µs", (ours, theirs), p99, None);
-    figure(&format!("appends, {name}"), "1/s", (ours, theirs), rate, many);
-}
-
-/// Neighbouring rounds are compared, so that a slow minute counts on both sides.
-fn figure(
-    name: &str,
-    unit: &str,
-    (ours, theirs): (&[Round], &[Round]),
-    of: impl Fn(&Round) -> f64,
-    goal: Option<f64>,
-) {
-    let pairs = ours.iter().zip(theirs);
-    let ratio = median(pairs.map(|(ours, theirs)| of(ours) / of(theirs)).collect());
-    let value = median(ours.iter().map(&of).collect());
-    let bare = median(theirs.iter().map(&of).collect());
-    let goal = goal.map_or_else(String::new, |goal| format!(",\"goal\":{goal}"));
-    println!(
-        "{{\"bench\":\"kafka\",\"figure\":\"{name}\",\"value\":{value:.0},\"unit\":\"{unit}\",\"bare\":{bare:.0},\
-         \"ratio\":{ratio:.3}{goal}}}"
-    );
-}
-
-fn median(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    numbers[numbers.len() / 2]
 }

@@ -18,6 +18,7 @@ mod names;
 mod places;
 mod ports;
 mod process;
+pub mod rounds;
 mod s3;
 mod single;
 mod waiting;
