@@ -1,4 +1,5 @@
 //! What the process says about itself: log lines (tracing) and figures (Prometheus).
+use std::io::IsTerminal;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -46,6 +47,8 @@ pub fn start(settings: &Telemetry) -> Result<Metrics, TelemetryError> {
     let filter = EnvFilter::try_new(&settings.log)?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // Colours are for people; a file or a service manager would keep their codes.
+        .with_ansi(shows_colours())
         .with_writer(std::io::stderr);
     // Somebody else's subscriber (a test's) may stay; having none of ours is no reason not to serve.
     let _ = match settings.format {
@@ -53,6 +56,12 @@ pub fn start(settings: &Telemetry) -> Result<Metrics, TelemetryError> {
         Format::Json => lines.json().flatten_event(true).try_init(),
     };
     Ok(metrics())
+}
+
+/// On a terminal, unless the person wants none (no-color.org).
+fn shows_colours() -> bool {
+    let wants_none = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    std::io::stderr().is_terminal() && !wants_none
 }
 
 /// The figures alone, without log lines.

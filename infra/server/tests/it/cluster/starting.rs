@@ -56,6 +56,7 @@ async fn check(setup: &Setup, expected: &[&str]) {
         assert!(why[0].contains(words), "{words:?} is not in: {said}");
     }
     assert!(!said.contains(SECRET), "{said}");
+    assert!(!said.contains('\u{1b}'), "colours in a file: {said:?}");
     println!("{said}");
 }
 
