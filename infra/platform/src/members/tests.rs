@@ -67,14 +67,20 @@ fn who_says_goodbye_is_gone_at_once_and_who_starts_again_is_new() {
     check_present(&roster, &[("a", 0), ("b", 2)]);
 }
 
-#[tokio::test]
-async fn nodes_hear_of_each_other_and_of_what_they_release() {
+/// Two nodes, and whom the first one sees, from when it sees both.
+async fn both_there() -> (Members, Members, tokio::sync::watch::Receiver<Arc<Present>>) {
     let signals = Signals::new();
     let one = Members::join(signals.clone(), member("one", 1));
     let other = Members::join(signals, member("other", 1));
     let mut present = one.present();
     let both = |present: &Arc<Present>| present.member("other").is_some();
     present.wait_for(both).await.expect("it goes on");
+    (one, other, present)
+}
+
+#[tokio::test]
+async fn nodes_hear_of_each_other_and_of_what_they_release() {
+    let (_one, other, mut present) = both_there().await;
     let released = vec![Released {
         partition: 3,
         term: 7,
@@ -95,12 +101,7 @@ async fn nodes_hear_of_each_other_and_of_what_they_release() {
 
 #[tokio::test]
 async fn a_node_that_falls_silent_is_gone_after_a_second() {
-    let signals = Signals::new();
-    let one = Members::join(signals.clone(), member("one", 1));
-    let other = Members::join(signals, member("other", 1));
-    let mut present = one.present();
-    let both = |present: &Arc<Present>| present.member("other").is_some();
-    present.wait_for(both).await.expect("it goes on");
+    let (_one, other, mut present) = both_there().await;
     drop(other);
     let before = std::time::Instant::now();
     let alone = |present: &Arc<Present>| present.member("other").is_none();

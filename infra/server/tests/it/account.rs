@@ -1,4 +1,4 @@
-//! An account, for requests that are not commands of a campaign.
+//! A person's requests that are not commands of a campaign.
 
 use std::sync::Arc;
 

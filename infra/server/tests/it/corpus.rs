@@ -10,10 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use reqwest::Client;
-use reqwest::multipart::{Form, Part};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::account::Account;
 use crate::server::Setup;
 use crate::waiting::within;
 use manifest::{Line, Outcome};
@@ -39,7 +38,7 @@ async fn upload_all(folder: &Path, corpus: &Path) -> Result<Vec<String>> {
     let calls = watch_the_canary();
     let setup = Setup::new(folder.join("data"), folder.join("server.log"));
     let server = setup.start().await?;
-    let (http, token) = register(&server.base()).await?;
+    let account = Account::register(server.base(), "films").await?;
     let mut wrong = Vec::new();
     let mut waiting = Vec::new();
     let lines = manifest::read(corpus)?;
@@ -47,7 +46,7 @@ async fn upload_all(folder: &Path, corpus: &Path) -> Result<Vec<String>> {
     for line in lines {
         let bytes =
             std::fs::read(corpus.join(&line.file)).with_context(|| format!("{} is not there", line.file))?;
-        let (status, body) = upload(&http, &server.base(), &token, &line, bytes).await?;
+        let (status, body) = upload(&account, &line, bytes).await?;
         match status {
             201 => waiting.push((line, body["video"]["id"].as_str().unwrap_or_default().to_owned())),
             _ => judge(
@@ -61,9 +60,7 @@ async fn upload_all(folder: &Path, corpus: &Path) -> Result<Vec<String>> {
         }
     }
     for (line, id) in waiting {
-        let film = ended(&http, &server.base(), &token, &id)
-            .await
-            .with_context(|| line.file.clone())?;
+        let film = ended(&account, &id).await.with_context(|| line.file.clone())?;
         judge(&line, Outcome::of(film), &mut wrong);
     }
     let calls = calls.map_or(0, |calls| calls.load(Ordering::SeqCst));
@@ -90,40 +87,19 @@ fn judge(line: &Line, outcome: Outcome, wrong: &mut Vec<String>) {
     }
 }
 
-async fn register(base: &str) -> Result<(Client, String)> {
-    let http = Client::new();
-    let body = json!({
-        "email": "films@example.org", "password": "correct horse battery", "username": "films",
-        "first_name": "Many", "last_name": "Films",
-    });
-    let answer = http
-        .post(format!("{base}/api/auth/register"))
-        .json(&body)
-        .send()
-        .await?;
-    let body: Value = answer.error_for_status()?.json().await?;
-    Ok((http, text(&body["access_token"])))
-}
-
-async fn upload(http: &Client, base: &str, token: &str, line: &Line, bytes: Vec<u8>) -> Result<(u16, Value)> {
-    let name = line.file.rsplit('/').next().unwrap_or_default().to_owned();
-    let form = Form::new()
-        .text("title", line.file.clone())
-        .part("file", Part::bytes(bytes).file_name(name));
-    let post = http
-        .post(format!("{base}/api/storage/upload/video"))
-        .bearer_auth(token)
-        .multipart(form);
-    let answer = post.send().await?;
+async fn upload(account: &Account, line: &Line, bytes: Vec<u8>) -> Result<(u16, Value)> {
+    let name = line.file.rsplit('/').next().unwrap_or_default();
+    let answer = account.upload(&line.file, name, bytes.into()).await?;
     let status = answer.status().as_u16();
     Ok((status, answer.json().await.unwrap_or(Value::Null)))
 }
 
 /// The film once its job has ended, well or not.
-async fn ended(http: &Client, base: &str, token: &str, id: &str) -> Result<Value> {
-    let url = format!("{base}/api/videos/{id}");
+async fn ended(account: &Account, id: &str) -> Result<Value> {
+    let url = format!("{}/api/videos/{id}", account.base);
     within(Duration::from_secs(300), "the end of a job", async || {
-        let film: Value = http.get(&url).bearer_auth(token).send().await?.json().await?;
+        let asked = account.http.get(&url).bearer_auth(&account.token);
+        let film: Value = asked.send().await?.json().await?;
         let has_ended = matches!(film["status"].as_str(), Some("ready" | "failed"));
         Ok(if has_ended {
             Ok(film)

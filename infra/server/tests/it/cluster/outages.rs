@@ -136,14 +136,7 @@ impl Story {
             .await
             .context("a list without Cassandra")?;
         // A command needs no table.
-        let change = self.change();
-        let changed = self.send(&change).await?;
-        ensure!(
-            changed.status().is_success(),
-            "a change was answered {}",
-            changed.status()
-        );
-        self.title = change.title;
+        self.can_change_the_title().await?;
         self.is_not_ready("tables").await?;
         block_in_place(|| match away {
             Away::Silent => cassandra.resume(),
@@ -169,14 +162,7 @@ impl Story {
         let refused = tokio::time::timeout(DEADLINE, uploaded()).await??;
         says_come_again(refused).context("an upload without S3")?;
         // Lists and changes need no file.
-        let change = self.change();
-        let changed = self.send(&change).await?;
-        ensure!(
-            changed.status().is_success(),
-            "a change was answered {}",
-            changed.status()
-        );
-        self.title = change.title;
+        self.can_change_the_title().await?;
         self.shows_the_title().await?;
         self.is_not_ready("blobs").await?;
         block_in_place(|| match away {
@@ -222,6 +208,19 @@ impl Story {
         Ok(tokio::time::timeout(DEADLINE, put.send()).await??)
     }
 
+    async fn can_change_the_title(&mut self) -> Result<()> {
+        let change = self.change();
+        let answer = self.send(&change).await?;
+        self.was_changed(change, &answer)
+    }
+
+    fn was_changed(&mut self, change: Change, answer: &Response) -> Result<()> {
+        let status = answer.status();
+        ensure!(status.is_success(), "a change was answered {status}");
+        self.title = change.title;
+        Ok(())
+    }
+
     async fn is_put_off(&self, change: &Change) -> Result<()> {
         says_come_again(self.send(change).await?)
     }
@@ -236,12 +235,7 @@ impl Story {
             })
         })
         .await?;
-        ensure!(
-            changed.status().is_success(),
-            "a change was answered {}",
-            changed.status()
-        );
-        self.title = change.title;
+        self.was_changed(change, &changed)?;
         Ok(etag_of(&changed))
     }
 
