@@ -9,7 +9,7 @@ use spool_kafka::Connection;
 use spool_kafka::topics::{self, TopicSpec};
 use spool_log::{KafkaConfig, Log};
 use spool_platform::config::{BlobsBackend, Config, Consistency, Cql, LogBackend, S3, Secret, TablesBackend};
-use spool_tables::{CqlSettings, Credentials, Replication, Tables, TablesError};
+use spool_tables::{CqlSettings, Credentials, Registers, Replication, Tables, TablesError};
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -104,13 +104,28 @@ fn lock(data: &Path) -> anyhow::Result<File> {
 pub fn open_tables(config: &Config) -> anyhow::Result<Tables> {
     match config.tables.backend {
         TablesBackend::Embedded => local_tables(config),
-        TablesBackend::Cql => Tables::cql(cql_settings(&config.cql)?).map_err(|error| match error {
-            TablesError::Unavailable { .. } => {
-                anyhow!("{error}; check cql.contact_points, and that a server runs there")
-            }
-            TablesError::BadName(_) => anyhow!("cql.keyspace: {error}"),
-            error => error.into(),
-        }),
+        TablesBackend::Cql => Tables::cql(cql_settings(&config.cql)?).map_err(cql_trouble),
+    }
+}
+
+/// What all nodes of a cluster keep together that is in no log: their keys. It has a keyspace of its own, so that a backup of
+/// the tables does not hold it. Blocking.
+pub fn open_registers(config: &Config) -> anyhow::Result<Registers> {
+    let tables = cql_settings(&config.cql)?;
+    let settings = CqlSettings {
+        keyspace: format!("{}_keys", tables.keyspace),
+        ..tables
+    };
+    Registers::cql(settings).map_err(cql_trouble)
+}
+
+fn cql_trouble(error: TablesError) -> anyhow::Error {
+    match error {
+        TablesError::Unavailable { .. } => {
+            anyhow!("{error}; check cql.contact_points, and that a server runs there")
+        }
+        TablesError::BadName(_) => anyhow!("cql.keyspace: {error}"),
+        error => error.into(),
     }
 }
 
