@@ -93,6 +93,20 @@ impl Gateway {
             .with_state(self.clone())
     }
 
+    /// Only health and figures, for a node that has another role.
+    pub fn health_router(&self) -> Router {
+        let (health, _) = health::routes().split_for_parts();
+        health
+            .fallback(|| async {
+                Problem::new(
+                    Kind::NotFound,
+                    "this node has not the role `gateway`; ask one that has it",
+                )
+            })
+            .layer(FrameLayer)
+            .with_state(self.clone())
+    }
+
     pub(crate) fn parts(&self) -> &Parts {
         &self.0.parts
     }

@@ -121,13 +121,29 @@ impl Gateway {
         (code, AppendHeaders([no_store]), axum::Json(health)).into_response()
     }
 
-    /// Asks the writer for nothing: it answers once everything before that is durable, or not at all.
+    /// Asks the writer for nothing: it answers once everything before that is durable, or not at all. Where other nodes
+    /// may lead, one of the partitions that this node leads is asked; and every partition must have had a leader.
     async fn check_log(&self) -> Result<(), String> {
         let log = &self.parts().log;
-        let nothing = log.append(0, log.head(0), vec![]);
+        let partition = match log.needs_barrier() {
+            false => Some(0),
+            true => {
+                let ownerless = (0..log.partitions()).find(|partition| log.owner(*partition).is_none());
+                if let Some(partition) = ownerless {
+                    return Err(format!("no node leads partition {partition}"));
+                }
+                (0..log.partitions()).find(|partition| log.leads(*partition))
+            }
+        };
+        let Some(partition) = partition else {
+            return Ok(());
+        };
+        let nothing = log.append(partition, log.head(partition), vec![]);
         match tokio::time::timeout(WITHIN, nothing).await {
-            // Somebody was faster, so somebody is writing.
-            Ok(Ok(_) | Err(spool_log::AppendError::Conflict { .. })) => Ok(()),
+            // Somebody was faster, so somebody is writing; or leads by now.
+            Ok(Ok(_) | Err(spool_log::AppendError::Conflict { .. } | spool_log::AppendError::NotOwner)) => {
+                Ok(())
+            }
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("the writer does not answer".to_owned()),
         }

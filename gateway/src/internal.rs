@@ -49,7 +49,7 @@ impl Internal {
         Self(Arc::new(Inner { commands, token }))
     }
 
-    /// The routes, to be served alone or [beside others](crate::Gateway::serve_with).
+    /// The routes, to be served alone or [beside others](crate::Gateway::serve_routes).
     pub fn routes(&self) -> Router {
         Router::new()
             .route(GIVE, post(give))

@@ -24,18 +24,17 @@ impl Gateway {
     /// Serves connections of `listener` until `shutdown` resolves; then lets requests under way end, for at
     /// most 20 seconds, and closes WebSockets.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        self.serve_with(Router::new(), listener, shutdown).await
+        self.serve_routes(self.router(), listener, shutdown).await
     }
 
-    /// The same with other routes beside the gateway's own.
-    pub async fn serve_with(
+    /// The same with these routes instead of the gateway's own.
+    pub async fn serve_routes(
         &self,
-        others: Router,
+        routes: Router,
         listener: TcpListener,
         shutdown: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        let router = self.router().merge(others);
-        serve(router, listener, shutdown, || self.live().close()).await
+        serve(routes, listener, shutdown, || self.live().close()).await
     }
 }
 

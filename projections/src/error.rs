@@ -2,6 +2,7 @@
 
 use spool_log::ReadError;
 use spool_tables::{Position, TablesError};
+use std::fmt;
 
 /// Why a view did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -40,10 +41,29 @@ pub enum StartError {
     Tables { view: &'static str, source: TablesError },
     #[error("reading the log")]
     Log(#[from] ReadError),
+    /// The log was put back from an older backup, or cannot be read to its end now.
+    #[error("the rows of view {view} know more than this node can read of the log")]
+    Ahead { view: &'static str },
     #[error("views are to be started inside a tokio runtime")]
     NoRuntime,
     #[error("starting a thread: {0}")]
     Thread(#[from] std::io::Error),
+}
+
+/// The node that writes the rows, as far as that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Writer(pub(crate) Option<String>);
+
+impl fmt::Display for Writer {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(node) => write!(to, "node {node} writes the views; ask there"),
+            None => write!(
+                to,
+                "this node does not write the views, and no other is known to; try again in some seconds"
+            ),
+        }
+    }
 }
 
 /// Why a rebuild did not come to its end. The version that serves goes on serving.
@@ -53,6 +73,8 @@ pub enum RebuildError {
     UnknownView(String),
     #[error("the view {0} is being rebuilt already")]
     AlreadyRunning(&'static str),
+    #[error("{0}")]
+    Elsewhere(Writer),
     /// The rebuild stops at an event it cannot fold, because the new version would lack it.
     #[error("partition {}, offset {}, {stream}: {reason}", at.partition, at.offset)]
     Poison {
@@ -81,4 +103,6 @@ pub enum VerifyError {
     },
     #[error("the view {view} is being rebuilt")]
     Rebuilding { view: &'static str },
+    #[error("{0}")]
+    Elsewhere(Writer),
 }

@@ -21,7 +21,7 @@ mod view;
 pub use accounts::Accounts;
 pub use analytics::Analytics;
 pub use catalogue::Catalogue;
-pub use error::{QueryError, RebuildError, StartError, VerifyError, WaitError};
+pub use error::{QueryError, RebuildError, StartError, VerifyError, WaitError, Writer};
 pub use facts::{Fact, Facts};
 pub use jobs::{Job, Jobs};
 pub use publisher::Publisher;

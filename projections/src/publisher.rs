@@ -25,6 +25,7 @@ const FIND_WITHIN: Duration = Duration::from_secs(5);
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Follows the log and writes the public topics.
+#[derive(Clone)]
 pub struct Publisher {
     log: Log,
     settings: Settings,

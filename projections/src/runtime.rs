@@ -1,8 +1,10 @@
 //! The running views: a thread that follows the log, others that rebuild, and the handle to all of it.
 
+mod announcing;
 mod feeder;
 mod fill;
 mod follower;
+mod listening;
 mod memory;
 mod opening;
 mod parking;
@@ -10,36 +12,31 @@ mod rebuild;
 mod registry;
 mod seat;
 mod serving;
+mod shared;
 mod verify;
 
-use crate::error::{RebuildError, StartError, VerifyError, WaitError};
-use crate::switches::{Switches, wanted};
+use crate::error::{RebuildError, StartError, VerifyError, WaitError, Writer};
 use crate::view::View;
 use crate::{Accounts, Analytics, Catalogue, Jobs};
-use feeder::{CatchUpError, Feeder, OnPoison};
-use follower::{Follower, Message};
+use announcing::Announcer;
 use futures_util::future::BoxFuture;
+use listening::Listener;
 use registry::Registered;
-use seat::Seat;
 use serde::Serialize;
-use serving::Version;
+use shared::{Ground, Shared};
 use spool_log::Log;
+use spool_platform::signals::Signals;
 use spool_tables::Tables;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 
 pub use memory::fold_in_memory;
 pub use rebuild::{Phase, Progress, Rebuild};
 pub use serving::Changes;
 pub use serving::Serving;
 pub use verify::Verified;
-
-/// More than all views together have on their way: each has one filling thread with one question at a time.
-const MESSAGES: usize = 64;
 
 /// Records in the log which version of a view answers from here on: gives `views::Command::Switch` to
 /// `ViewId::of(name).stream()`. Called with the view's name and the version.
@@ -50,12 +47,25 @@ pub fn no_switcher() -> Switcher {
     Arc::new(|_, _| Box::pin(async { Err("nobody here may record a switch".to_owned()) }))
 }
 
-/// All views, following the log. Clones share them; dropping the last one ends the threads.
+/// All views, written here or by another node. Clones share them; dropping the last one ends the threads.
 #[derive(Clone)]
-pub struct Projections {
-    shared: Arc<Shared>,
-    handles: Arc<Handles>,
-    _end: Arc<End>,
+pub struct Projections(Arc<Inner>);
+
+struct Inner {
+    ground: Ground,
+    handles: Handles,
+    /// Where several nodes share the rows.
+    others: Option<Others>,
+    /// While this node writes.
+    writing: Mutex<Option<Arc<Shared>>>,
+}
+
+/// What ties this node to those that may write in its place.
+struct Others {
+    signals: Signals,
+    node: String,
+    listener: Listener,
+    listening: AbortHandle,
 }
 
 struct Handles {
@@ -80,19 +90,6 @@ pub struct ViewStatus {
     pub rebuilding: Option<Progress>,
 }
 
-/// What the threads share.
-struct Shared {
-    log: Log,
-    tables: Tables,
-    views: Arc<Vec<Registered>>,
-    switcher: Switcher,
-    follower: mpsc::Sender<Message>,
-    runtime: tokio::runtime::Handle,
-    stop: Arc<AtomicBool>,
-    stopped: Stopped,
-    threads: Mutex<Vec<JoinHandle<()>>>,
-}
-
 impl Projections {
     pub const VIEWS: [&'static str; 4] = ["accounts", "catalogue", "jobs", "analytics"];
 
@@ -109,70 +106,125 @@ impl Projections {
         switcher: Switcher,
         views: Vec<Arc<dyn View>>,
     ) -> Result<Self, StartError> {
+        let ground = Ground {
+            log,
+            tables,
+            views: Arc::new(views.into_iter().map(Registered::new).collect()),
+            switcher,
+        };
+        let projections = Self::on(ground, None);
+        projections.begin_writing()?;
+        Ok(projections)
+    }
+
+    /// The same for a node that shares `tables` with others, one of which writes at a time, and says over `signals` how far it is.
+    /// This one reads, and answers from the rows that are there, until [`Projections::begin_writing`]. `node` is its name.
+    /// Blocks; to be called inside a tokio runtime.
+    pub fn share(
+        log: Log,
+        tables: Tables,
+        switcher: Switcher,
+        signals: Signals,
+        node: &str,
+    ) -> Result<Self, StartError> {
+        Self::share_views(log, tables, switcher, (signals, node), registry::all())
+    }
+
+    fn share_views(
+        log: Log,
+        tables: Tables,
+        switcher: Switcher,
+        (signals, node): (Signals, &str),
+        views: Vec<Arc<dyn View>>,
+    ) -> Result<Self, StartError> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let views: Arc<Vec<Registered>> = Arc::new(views.into_iter().map(Registered::new).collect());
-        let mut seats = vec![open_switches(&log, &tables)?];
-        let switches = seats[0].feeder.version.tables.clone();
-        let mut missing = vec![];
-        for (index, registered) in views.iter().enumerate() {
-            let view = registered.view.name();
-            let trouble = |source| StartError::Tables { view, source };
-            let number = wanted(&switches, view).map_err(trouble)?;
-            let found = opening::open(&log, &tables, registered.view.as_ref(), number).map_err(trouble)?;
-            if found.empty {
-                missing.push((index, found.wanted));
-            } else {
-                registered.serving.switch_to(found.wanted.clone());
-                seats.push(seat(&log, index, registered, found.wanted).map_err(trouble)?);
-            }
-            if let Some(before) = found.before {
-                seats.push(seat(&log, index, registered, before).map_err(trouble)?);
-            }
-        }
-        let (sender, messages) = mpsc::channel(MESSAGES);
-        let stop = Arc::new(AtomicBool::new(false));
-        let follower = Follower::new(
-            log.clone(),
-            tables.clone(),
-            views.clone(),
-            seats,
-            messages,
-            stop.clone(),
-        )?;
-        let shared = Arc::new(Shared {
+        let listener = Listener::new(tables.clone(), views.clone(), log.partitions());
+        listener
+            .open_what_is_there()
+            .map_err(|source| StartError::Tables {
+                view: "switches",
+                source,
+            })?;
+        let listening = runtime
+            .spawn(listener.clone().run(signals.clone()))
+            .abort_handle();
+        let others = Others {
+            signals,
+            node: node.to_owned(),
+            listener,
+            listening,
+        };
+        let ground = Ground {
             log,
             tables,
             views,
             switcher,
-            follower: sender,
-            runtime,
-            stop,
-            stopped: Stopped::default(),
-            threads: Mutex::default(),
+        };
+        Ok(Self::on(ground, Some(others)))
+    }
+
+    fn on(ground: Ground, others: Option<Others>) -> Self {
+        Self(Arc::new(Inner {
+            handles: Handles::new(&ground.views),
+            ground,
+            others,
+            writing: Mutex::default(),
+        }))
+    }
+
+    /// Writes the rows from here on, beginning at each view's checkpoint; quiet when it does already. Two nodes that both
+    /// write for a while write the same. Blocks for some questions to the tables; inside a tokio runtime.
+    pub fn begin_writing(&self) -> Result<(), StartError> {
+        let Inner {
+            ground,
+            others,
+            writing,
+            ..
+        } = &*self.0;
+        let mut writing = writing.lock().unwrap_or_else(PoisonError::into_inner);
+        if writing.is_some() {
+            return Ok(());
+        }
+        let announcer = others.as_ref().map(|others| {
+            others.listener.writes_itself(true);
+            Announcer::new(others.signals.clone(), others.node.clone())
         });
-        shared.spawn("views", move || follower.run())?;
-        rebuild::start_missing(&shared, missing)?;
-        Ok(Self {
-            handles: Arc::new(Handles::new(&shared.views)),
-            _end: Arc::new(End(shared.clone())),
-            shared,
-        })
+        let shared = Shared::start(ground.clone(), announcer);
+        if let (Err(_), Some(others)) = (&shared, others) {
+            others.listener.writes_itself(false);
+        }
+        *writing = Some(shared?);
+        Ok(())
+    }
+
+    /// Ends the threads that write and waits for them. Blocking. What is unwritten then is folded again by whoever writes next.
+    /// Where several nodes share the rows, this one goes on reading what another writes.
+    pub fn end_writing(&self) {
+        let mut writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shared) = writing.take() {
+            shared.end();
+            shared.join();
+        }
+        if let Some(others) = &self.0.others {
+            others.listener.writes_itself(false);
+        }
     }
 
     pub fn catalogue(&self) -> &Catalogue {
-        &self.handles.catalogue
+        &self.0.handles.catalogue
     }
 
     pub fn jobs(&self) -> &Jobs {
-        &self.handles.jobs
+        &self.0.handles.jobs
     }
 
     pub fn analytics(&self) -> &Analytics {
-        &self.handles.analytics
+        &self.0.handles.analytics
     }
 
     pub fn accounts(&self) -> &Accounts {
-        &self.handles.accounts
+        &self.0.handles.accounts
     }
 
     /// Waits until the version of `view` that answers has everything below the offsets of a consistency token.
@@ -185,17 +237,17 @@ impl Projections {
         let index = self
             .index(view)
             .ok_or_else(|| WaitError::UnknownView(view.to_owned()))?;
-        self.shared.views[index].serving.wait_for(token, timeout).await
+        self.views()[index].serving.wait_for(token, timeout).await
     }
 
     /// Waits until every view is where the log was at the time of the call.
     pub async fn caught_up(&self, timeout: Duration) -> Result<(), WaitError> {
-        let log = &self.shared.log;
+        let log = &self.0.ground.log;
         let heads = (0..log.partitions())
             .map(|partition| (partition, log.head(partition)))
             .collect();
         let deadline = tokio::time::Instant::now() + timeout;
-        for registered in self.shared.views.iter() {
+        for registered in self.views() {
             let left = deadline.saturating_duration_since(tokio::time::Instant::now());
             registered.serving.wait_for(&heads, left).await?;
         }
@@ -203,7 +255,7 @@ impl Projections {
     }
 
     pub fn status(&self) -> Vec<ViewStatus> {
-        let length = self.shared.log_length();
+        let length = self.0.ground.log_length();
         let status = |registered: &Registered| {
             let current = registered.serving.current();
             let reached: u64 = current
@@ -218,7 +270,7 @@ impl Projections {
                 rebuilding: registered.progress(),
             }
         };
-        self.shared.views.iter().map(status).collect()
+        self.views().iter().map(status).collect()
     }
 
     /// Makes a view anew from the log, beside the version that serves, and switches to it.
@@ -226,26 +278,44 @@ impl Projections {
         let index = self
             .index(view)
             .ok_or_else(|| RebuildError::UnknownView(view.to_owned()))?;
-        rebuild::start(&self.shared, index)
+        let shared = self
+            .writing()
+            .ok_or_else(|| RebuildError::Elsewhere(self.writer()))?;
+        rebuild::start(&shared, index)
     }
 
     /// Refolds the whole log and compares each view's rows with what serves. Blocks for as long as a rebuild of
     /// every view takes; serving goes on, but stands still while its rows are hashed.
     pub fn verify(&self) -> Result<Vec<Verified>, VerifyError> {
-        (0..self.shared.views.len())
-            .map(|index| verify::verify(&self.shared, index))
+        let shared = self
+            .writing()
+            .ok_or_else(|| VerifyError::Elsewhere(self.writer()))?;
+        (0..self.views().len())
+            .map(|index| verify::verify(&shared, index))
             .collect()
     }
 
-    /// Ends all threads and waits for them. Blocking. What is unwritten then is folded again at the next start.
+    /// As [`Projections::end_writing`], for good.
     pub fn stop(&self) {
-        self.shared.end();
-        self.shared.join();
+        self.end_writing();
+    }
+
+    fn views(&self) -> &[Registered] {
+        &self.0.ground.views
+    }
+
+    fn writing(&self) -> Option<Arc<Shared>> {
+        let writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        writing.clone()
+    }
+
+    /// The other node that was last heard to write.
+    fn writer(&self) -> Writer {
+        Writer(self.0.others.as_ref().and_then(|others| others.listener.writer()))
     }
 
     fn index(&self, view: &str) -> Option<usize> {
-        self.shared
-            .views
+        self.views()
             .iter()
             .position(|registered| registered.view.name() == view)
     }
@@ -266,91 +336,13 @@ impl Handles {
     }
 }
 
-/// The switches say which versions to open, so they come first and are brought up to date at once.
-fn open_switches(log: &Log, tables: &Tables) -> Result<Seat, StartError> {
-    let view: Arc<dyn View> = Arc::new(Switches);
-    let trouble = |source| StartError::Tables {
-        view: "switches",
-        source,
-    };
-    let name = opening::stored_name(view.as_ref());
-    let (version, _) = opening::open_version(log, tables, &name, 1).map_err(trouble)?;
-    let mut feeder = Feeder::open(view, version, log.partitions(), OnPoison::Park).map_err(trouble)?;
-    match feeder.catch_up(log, || true) {
-        Ok(()) | Err(CatchUpError::Feed(_)) => {}
-        Err(CatchUpError::Tables(error)) => return Err(trouble(error)),
-        Err(CatchUpError::Log(error)) => return Err(error.into()),
-    }
-    feeder.write().map_err(trouble)?;
-    Ok(Seat::new(None, feeder))
-}
-
-fn seat(
-    log: &Log,
-    index: usize,
-    registered: &Registered,
-    version: Arc<Version>,
-) -> Result<Seat, spool_tables::TablesError> {
-    let feeder = Feeder::open(registered.view.clone(), version, log.partitions(), OnPoison::Park)?;
-    Ok(Seat::new(Some(index), feeder))
-}
-
-impl Shared {
-    fn log_length(&self) -> u64 {
-        (0..self.log.partitions())
-            .map(|partition| self.log.head(partition))
-            .sum()
-    }
-
-    /// Messages to a follower that has ended are dropped; whoever waits for an answer sees that.
-    fn tell_follower(&self, message: Message) {
-        let _ = self.follower.try_send(message);
-    }
-
-    fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), std::io::Error> {
-        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run)?;
-        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        threads.retain(|thread| !thread.is_finished());
-        threads.push(thread);
-        Ok(())
-    }
-
-    fn end(&self) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.stopped.cancel();
-        self.tell_follower(Message::Stop);
-    }
-
-    fn join(&self) {
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in threads {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the views panicked");
-            }
-        }
-    }
-}
-
-/// Ends the threads when the last handle goes.
-struct End(Arc<Shared>);
-
-impl Drop for End {
+impl Drop for Inner {
     fn drop(&mut self) {
-        self.0.end();
-    }
-}
-
-/// The stop flag, for those who wait.
-#[derive(Default)]
-struct Stopped(tokio::sync::watch::Sender<bool>);
-
-impl Stopped {
-    fn cancel(&self) {
-        self.0.send_replace(true);
-    }
-
-    async fn cancelled(&self) {
-        // The sender is here, so this ends only when it says so.
-        let _ = self.0.subscribe().wait_for(|stopped| *stopped).await;
+        if let Some(shared) = self.writing.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            shared.end();
+        }
+        if let Some(others) = &self.others {
+            others.listening.abort();
+        }
     }
 }

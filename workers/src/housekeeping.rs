@@ -28,14 +28,14 @@ enum SweepError {
 }
 
 /// Sweeps at the start and from time to time, and follows deletions, until `stop`.
-pub async fn run(parts: Parts, stop: CancellationToken) {
+pub async fn run(parts: &Parts, stop: CancellationToken) {
     let mut changes = parts.projections.catalogue().changes();
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = sweep.tick() => {
-                if let Err(error) = sweep_all(&parts).await {
+                if let Err(error) = sweep_all(parts).await {
                     tracing::warn!(%error, "housekeeping was cut short; it goes on later");
                 }
             }
@@ -44,7 +44,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) {
                 let Ok(changed) = changed else { continue };
                 if let spool_projections::Changes::Keys(keys) = &*changed {
                     for video in keys.iter().filter_map(|key| Uuid::try_parse(key).ok()).map(VideoId) {
-                        if let Err(error) = remove_if_deleted(&parts, video).await {
+                        if let Err(error) = remove_if_deleted(parts, video).await {
                             tracing::warn!(%video, %error, "a deleted video's files are still there");
                         }
                     }

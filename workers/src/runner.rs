@@ -36,6 +36,7 @@ pub struct Parts {
     pub signals: Signals,
 }
 
+#[derive(Clone)]
 pub struct Workers {
     parts: Parts,
 }
@@ -46,6 +47,11 @@ type Running = Arc<Mutex<HashSet<JobId>>>;
 impl Workers {
     pub const fn new(parts: Parts) -> Self {
         Self { parts }
+    }
+
+    /// Takes away what nothing refers to, until `stop`. One node's workers are enough for that.
+    pub async fn keep_house(&self, stop: CancellationToken) {
+        housekeeping::run(&self.parts, stop).await;
     }
 
     /// Works until `stop`; running attempts are cut off then, and taken up again at the next start.
@@ -59,7 +65,6 @@ impl Workers {
             }
         };
         let tasks = TaskTracker::new();
-        tasks.spawn(housekeeping::run(self.parts.clone(), stop.clone()));
         self.claim_jobs(&worker, &tasks, &stop).await;
         tasks.close();
         tasks.wait().await;

@@ -1,14 +1,10 @@
 //! What a node should do about the partitions, from who is there and who leads. No clock, no IO.
 
 use spool_log::{Owner, Role, Standing};
-use spool_platform::members::{BEATS_SILENT, Present, Released, first_choice};
+use spool_platform::members::{BEATS_SETTLED, BEATS_SILENT, Present, Released, first_choice};
 
 /// The role whose nodes lead partitions.
 pub const ROLE: &str = "commands";
-
-/// For how many beats a node must have been there before others hand over to it what they lead: three seconds, so that one
-/// that comes and goes moves nothing.
-const BEATS_SETTLED: u64 = 12;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {

@@ -12,8 +12,12 @@ use spool_domain::actors::Role;
 use spool_domain::ids::{AccountId, SessionId};
 use spool_domain::time::{Millis, Timestamp};
 use spool_projections::accounts::AccountRow;
+use std::time::Duration;
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+/// Rows that another node writes come after so long at most, with servers that are well.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(2);
 
 /// An account as its owner sees it.
 #[derive(Serialize, ToSchema)]
@@ -159,9 +163,34 @@ impl Gateway {
         let partition = account.stream().partition(log.partitions());
         self.wait_for("accounts", Some(&Token::at(partition, log.head(partition))))
             .await?;
-        self.query(read)
-            .await?
-            .ok_or_else(|| Problem::not_found("account"))
+        if let Some(row) = self.query(read).await? {
+            return Ok(row);
+        }
+        if log.needs_barrier() {
+            self.account_of_another_node(account).await
+        } else {
+            Err(Problem::not_found("account"))
+        }
+    }
+
+    /// What another node has just written to the log may not be here yet.
+    async fn account_of_another_node(&self, account: AccountId) -> Result<AccountRow, Problem> {
+        let read =
+            move |projections: &spool_projections::Projections| projections.accounts().account(account);
+        let mut changes = self.parts().projections.accounts().watch();
+        let deadline = tokio::time::Instant::now() + ARRIVES_WITHIN;
+        loop {
+            changes.borrow_and_update();
+            if let Some(row) = self.query(read).await? {
+                return Ok(row);
+            }
+            if tokio::time::timeout_at(deadline, changes.changed())
+                .await
+                .is_err()
+            {
+                return Err(Problem::not_found("account"));
+            }
+        }
     }
 
     pub(super) async fn user_of(&self, row: AccountRow) -> Result<User, Problem> {

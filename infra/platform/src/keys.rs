@@ -49,10 +49,13 @@ pub enum KeysError {
     #[error("{} is missing while keys wrapped by it exist; put it back from its backup", .0.display())]
     MasterMissing(PathBuf),
     #[error(
-        "{} is missing; give every node of the cluster the same file of 32 random bytes there, and keep a backup of it",
+        "{} is missing; give every node of the cluster the same file of 32 random bytes there (`spool keys new` makes one), \
+         and keep a backup of it",
         .0.display()
     )]
     NoMaster(PathBuf),
+    #[error("{} is there already; another one would make unreadable what it wraps", .0.display())]
+    MasterThere(PathBuf),
     #[error("the master key is not the one that wraps {0}")]
     WrongMaster(String),
     #[error("{} is not a key file", .0.display())]
@@ -103,6 +106,13 @@ impl Keys {
             signing,
             persons,
         })))
+    }
+
+    /// Makes the master key that the nodes of a new cluster are given, in `dir`, and returns its file. One that is there is never
+    /// replaced.
+    pub fn new_master(dir: &Path) -> Result<PathBuf, KeysError> {
+        files::private_dir(dir)?;
+        Master::make(dir)
     }
 
     /// A secret of its own for each name, always the same under the same master key (HKDF-SHA256).

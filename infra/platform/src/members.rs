@@ -2,6 +2,7 @@
 //!
 //! All of it are hints, for the choice of who should do what; nothing is safe because of it. Time is counted in beats of our own that
 //! came back: while the signals stand still, or this node alone is cut off, it hears nobody and judges nobody.
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,6 +14,7 @@ use crate::signals::{SignalMessage, Signals, Subscription};
 
 mod choice;
 mod roster;
+mod turns;
 
 pub use choice::first_choice;
 pub use roster::{Present, Seen};
@@ -23,6 +25,9 @@ use roster::Roster;
 pub const BEAT: Duration = Duration::from_millis(250);
 /// A node that let this many of our beats pass is gone.
 pub const BEATS_SILENT: u64 = 4;
+/// For how many beats a node must have been there before others hand over to it what they do: three seconds, so that one
+/// that comes and goes moves nothing.
+pub const BEATS_SETTLED: u64 = 12;
 
 const TOPIC: &str = "members";
 /// How long a goodbye may take to reach the others.
@@ -42,6 +47,9 @@ pub struct Member {
     /// Partitions of the log that it leads no longer though the log has no later claim than its own.
     #[serde(default)]
     pub released: Vec<Released>,
+    /// Tasks that one node does at a time, and this one does now.
+    #[serde(default)]
+    pub does: BTreeSet<String>,
     /// It ends now.
     #[serde(default)]
     pub leaving: bool,
@@ -65,6 +73,7 @@ pub struct Members {
 #[derive(Clone, Default, PartialEq, Eq)]
 struct Saying {
     released: Vec<Released>,
+    does: BTreeSet<String>,
     leaving: bool,
 }
 
@@ -86,12 +95,17 @@ impl Member {
             roles,
             started_at: u64::try_from(started.as_millis()).unwrap_or(u64::MAX),
             released: vec![],
+            does: BTreeSet::new(),
             leaving: false,
         }
     }
 
     pub fn has_role(&self, role: &str) -> bool {
         self.roles.iter().any(|has| has == role)
+    }
+
+    pub fn does(&self, task: &str) -> bool {
+        self.does.contains(task)
     }
 }
 
@@ -196,6 +210,7 @@ impl Beating {
     fn say(&mut self) {
         let saying = self.saying.borrow_and_update().clone();
         self.me.released = saying.released;
+        self.me.does = saying.does;
         self.me.leaving = saying.leaving;
         let json = serde_json::to_vec(&self.me).expect("names and numbers are JSON");
         self.signals.publish(TOPIC, &self.me.node, json);

@@ -9,6 +9,7 @@ use spool_kafka::Connection;
 use spool_kafka::topics::{self, TopicSpec};
 use spool_log::{KafkaConfig, Log};
 use spool_platform::config::{BlobsBackend, Config, Consistency, Cql, LogBackend, S3, Secret, TablesBackend};
+use spool_platform::keys::Keys;
 use spool_tables::{CqlSettings, Credentials, Registers, Replication, Tables, TablesError};
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
@@ -20,6 +21,7 @@ use tokio::runtime::Handle;
 const BROKERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// What this node is called where others see it.
+#[derive(Clone, Debug)]
 pub struct Name {
     pub node: String,
     /// Where other nodes reach it.
@@ -117,6 +119,16 @@ pub fn open_registers(config: &Config) -> anyhow::Result<Registers> {
         ..tables
     };
     Registers::cql(settings).map_err(cql_trouble)
+}
+
+/// The keys: those that all nodes of a cluster share, or those in a folder of this node. Blocking.
+pub fn open_keys(config: &Config) -> anyhow::Result<Keys> {
+    let dir = config.keys_dir();
+    let keys = match (config.log.backend, config.tables.backend) {
+        (LogBackend::Kafka, TablesBackend::Cql) => Keys::shared(&dir, &open_registers(config)?),
+        _ => Keys::open(&dir),
+    };
+    keys.context("opening the keys")
 }
 
 fn cql_trouble(error: TablesError) -> anyhow::Error {

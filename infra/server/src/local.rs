@@ -13,7 +13,7 @@ impl Local {
             node: "operator".to_owned(),
             url: String::new(),
         };
-        let open = move || Node::open(config, &name, Part::Watching);
+        let open = move || Node::open(config, name, Part::Watching);
         Ok(Self(tokio::task::spawn_blocking(open).await??))
     }
 

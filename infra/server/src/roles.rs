@@ -5,14 +5,17 @@ use crate::kafka;
 use crate::leading;
 use crate::node::{Node, Part};
 use crate::operator;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use spool_commands::managers::Settings;
-use spool_gateway::Gateway;
-use spool_platform::config::Config;
+use spool_commands::placement::Placement;
+use spool_commands::{Commands, ServiceToken};
+use spool_gateway::{Gateway, Internal};
+use spool_platform::config::{BlobsBackend, Config, LogBackend, TablesBackend};
+use spool_platform::members::{Member, Members};
 use spool_platform::telemetry;
 use spool_projections::Publisher;
 use spool_workers::Workers;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,32 +26,121 @@ use tokio_util::task::TaskTracker;
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(20);
 /// How long work in progress may take to end after a stop was asked for.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
+/// What could not be begun is tried again after this.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Writing the rows and the public topics, which one node does at a time.
+const VIEWS: &str = "views";
+/// Taking away blobs that nothing refers to, the same.
+const HOUSEKEEPING: &str = "housekeeping";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Role {
     /// Everything in one process
     All,
+    /// HTTP, WebSockets, pages and films
+    Gateway,
+    /// Takes commands: executors, timers, process managers
+    Commands,
+    /// Writes the views and the public topics
+    Projections,
+    /// Runs jobs: probes and transcodes films
+    Workers,
+}
+
+/// The roles of one process.
+#[derive(Clone, Copy, Debug)]
+pub struct Roles {
+    gateway: bool,
+    commands: bool,
+    projections: bool,
+    workers: bool,
+}
+
+impl Roles {
+    pub fn new(roles: &[Role]) -> Self {
+        let has = |role| roles.iter().any(|given| [role, Role::All].contains(given));
+        Self {
+            gateway: has(Role::Gateway),
+            commands: has(Role::Commands),
+            projections: has(Role::Projections),
+            workers: has(Role::Workers),
+        }
+    }
+
+    pub const fn has(self, role: Role) -> bool {
+        match role {
+            Role::All => self.gateway && self.commands && self.projections && self.workers,
+            Role::Gateway => self.gateway,
+            Role::Commands => self.commands,
+            Role::Projections => self.projections,
+            Role::Workers => self.workers,
+        }
+    }
+
+    /// As the nodes tell each other.
+    fn names(self) -> Vec<String> {
+        let all = [Role::Gateway, Role::Commands, Role::Projections, Role::Workers];
+        let own = all.into_iter().filter(|role| self.has(*role));
+        own.map(|role| role.name().to_owned()).collect()
+    }
+
+    /// Nodes that share the work must share what it is about.
+    fn check(self, config: &Config) -> anyhow::Result<()> {
+        if self.has(Role::All) {
+            return Ok(());
+        }
+        let is_own = [
+            (config.log.backend != LogBackend::Kafka, "log.backend = kafka"),
+            (
+                config.tables.backend != TablesBackend::Cql,
+                "tables.backend = cql",
+            ),
+            (config.blobs.backend != BlobsBackend::S3, "blobs.backend = s3"),
+        ];
+        match is_own.iter().find(|(is_own, _)| *is_own) {
+            Some((_, wanted)) => bail!(
+                "a node with only some of the roles works on servers that it shares with the others: set {wanted}, or run \
+                 `spool serve --role all`"
+            ),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Role {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Gateway => "gateway",
+            Self::Commands => spool_commands::placement::ROLE,
+            Self::Projections => "projections",
+            Self::Workers => "workers",
+        }
+    }
 }
 
 /// Runs until SIGTERM or SIGINT.
-pub async fn serve(config: Config, role: Role) -> anyhow::Result<()> {
+pub async fn serve(config: Config, roles: Roles) -> anyhow::Result<()> {
+    roles.check(&config)?;
     let metrics = telemetry::start(&config.telemetry).context("starting telemetry")?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("listening on {}", config.listen))?;
     let address = listener.local_addr().context("reading the address listened on")?;
     let name = name(&config, address);
-    let node = tokio::task::spawn_blocking(move || Node::open(config, &name, Part::Leading)).await??;
+    let node = tokio::task::spawn_blocking(move || Node::open(config, name, Part::Serving(roles))).await??;
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
-    match role {
-        Role::All => start_all(&node, &tasks, &stop),
-    }
-    if let Some(settings) = kafka::settings(&node.config)?.filter(|_| node.config.kafka.public_topics) {
-        tasks.spawn(Publisher::new(node.log.clone(), settings).run(stop.clone()));
-    }
+    let members = join(&node, roles);
     let operator = operator::listen(&node)?;
     tasks.spawn(operator::serve(node.clone(), operator, stop.clone()));
+    let running = Running {
+        node: &node,
+        members: members.as_ref(),
+        tasks: &tasks,
+        stop: &stop,
+    };
+    running.start(roles)?;
     let gateway = Gateway::new(spool_gateway::Parts {
         config: node.config.clone(),
         clock: node.clock.clone(),
@@ -61,9 +153,17 @@ pub async fn serve(config: Config, role: Role) -> anyhow::Result<()> {
         metrics,
     });
     tasks.spawn(stop_when_told(stop.clone()));
-    tracing::info!(%address, data = %node.config.data_dir.display(), "spool is ready: http://{address}/");
+    tasks.spawn(say_when_ready(node.clone(), members, address, stop.clone()));
+    let router = match roles.has(Role::Gateway) {
+        true => gateway.router(),
+        false => gateway.health_router(),
+    };
+    let router = match node.log.needs_barrier() {
+        true => router.merge(Internal::new(node.commands.clone(), ServiceToken::of(&node.keys)).routes()),
+        false => router,
+    };
     gateway
-        .serve(listener, stop.clone().cancelled_owned())
+        .serve_routes(router, listener, stop.clone().cancelled_owned())
         .await
         .context("serving HTTP")?;
     stop.cancel();
@@ -78,54 +178,174 @@ pub async fn serve(config: Config, role: Role) -> anyhow::Result<()> {
 
 /// As configured, or by the machine and the address that is listened on.
 fn name(config: &Config, address: SocketAddr) -> Name {
-    let machine = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let node = || format!("{}:{}", machine().trim(), address.port());
+    let machine = || {
+        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        name.trim().to_owned()
+    };
+    let node = || format!("{}:{}", machine(), address.port());
+    // An address that stands for all of them is none that others can reach.
+    let url = || match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => format!("http://{}", node()),
+        IpAddr::V6(ip) if ip.is_unspecified() => format!("http://{}", node()),
+        _ => format!("http://{address}"),
+    };
     Name {
         node: config.cluster.node.clone().unwrap_or_else(node),
-        url: config
-            .cluster
-            .url
-            .clone()
-            .unwrap_or_else(|| format!("http://{address}")),
+        url: config.cluster.url.clone().unwrap_or_else(url),
     }
 }
 
-fn start_all(node: &Node, tasks: &TaskTracker, stop: &CancellationToken) {
-    if node.log.needs_barrier() {
-        let (commands, following_stop) = (node.commands.clone(), stop.clone());
-        tasks.spawn(async move { commands.run_following(following_stop).await });
-        tasks.spawn(leading::watch(node.log.clone(), stop.clone()));
-    }
+/// Has the other nodes know of this one, where there may be others.
+fn join(node: &Node, roles: Roles) -> Option<Members> {
+    let me = || Member::new(&node.name.node, &node.name.url, roles.names());
+    node.log
+        .needs_barrier()
+        .then(|| Members::join(node.signals.clone(), me()))
+}
 
-    let (commands, timers_stop) = (node.commands.clone(), stop.clone());
-    tasks.spawn(async move { commands.run_timers(timers_stop).await });
-
-    let settings = Settings {
-        job_attempts_max: node.config.jobs.max_attempts,
-    };
-    let (commands, tables, managers_stop) = (node.commands.clone(), node.tables.clone(), stop.clone());
-    tasks.spawn(async move {
-        if let Err(error) = commands.run_managers(&tables, settings, managers_stop).await {
-            tracing::error!(%error, "the process managers could not start");
+async fn say_when_ready(node: Node, members: Option<Members>, address: SocketAddr, stop: CancellationToken) {
+    if let Some(members) = members {
+        tokio::select! {
+            () = leading::wait_until_led(&node.log, &members) => {}
+            () = stop.cancelled() => return,
         }
-    });
-
-    let (commands, snapshots_stop) = (node.commands.clone(), stop.clone());
-    tasks.spawn(async move { write_snapshots(commands, snapshots_stop).await });
-
-    let workers = Workers::new(spool_workers::Parts {
-        config: node.config.clone(),
-        clock: node.clock.clone(),
-        commands: node.commands.clone(),
-        projections: node.projections.clone(),
-        blobs: node.blobs.clone(),
-        signals: node.signals.clone(),
-    });
-    let workers_stop = stop.clone();
-    tasks.spawn(async move { workers.run(workers_stop).await });
+    }
+    tracing::info!(%address, data = %node.config.data_dir.display(), "spool is ready: http://{address}/");
 }
 
-async fn write_snapshots(commands: spool_commands::Commands, stop: CancellationToken) {
+/// What runs beside HTTP.
+struct Running<'a> {
+    node: &'a Node,
+    members: Option<&'a Members>,
+    tasks: &'a TaskTracker,
+    stop: &'a CancellationToken,
+}
+
+impl Running<'_> {
+    fn start(&self, roles: Roles) -> anyhow::Result<()> {
+        if let Some(members) = self.members {
+            let placement = Placement::new(self.node.log.clone(), members.clone());
+            self.tasks.spawn(placement.run(self.stop.clone()));
+        }
+        if roles.has(Role::Commands) {
+            self.start_commands();
+        }
+        if roles.has(Role::Projections) {
+            self.start_projections()?;
+        }
+        if roles.has(Role::Workers) {
+            self.start_workers();
+        }
+        Ok(())
+    }
+
+    fn start_commands(&self) {
+        let Node { commands, config, .. } = self.node;
+        let (following, stop) = (commands.clone(), self.stop.clone());
+        self.tasks
+            .spawn(async move { following.run_following(stop).await });
+
+        let (timing, stop) = (commands.clone(), self.stop.clone());
+        self.tasks.spawn(async move { timing.run_timers(stop).await });
+
+        let settings = Settings {
+            job_attempts_max: config.jobs.max_attempts,
+        };
+        let (managing, tables, stop) = (commands.clone(), self.node.tables.clone(), self.stop.clone());
+        self.tasks.spawn(async move {
+            if let Err(error) = managing.run_managers(&tables, settings, stop).await {
+                tracing::error!(%error, "the process managers could not start");
+            }
+        });
+
+        self.tasks
+            .spawn(write_snapshots(commands.clone(), self.stop.clone()));
+    }
+
+    fn start_projections(&self) -> anyhow::Result<()> {
+        let Node { log, config, .. } = self.node;
+        let settings = kafka::settings(config)?.filter(|_| config.kafka.public_topics);
+        let publisher = settings.map(|settings| Publisher::new(log.clone(), settings));
+        match self.members.filter(|_| self.node.shares_rows()) {
+            Some(members) => {
+                let (members, node, stop) = (members.clone(), self.node.clone(), self.stop.clone());
+                self.tasks.spawn(async move {
+                    let write = |turn| write_rows(node.clone(), publisher.clone(), turn);
+                    members
+                        .take_turns(Role::Projections.name(), VIEWS, stop, write)
+                        .await;
+                });
+            }
+            None => {
+                if let Some(publisher) = publisher {
+                    self.tasks.spawn(publisher.run(self.stop.clone()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn start_workers(&self) {
+        let node = self.node;
+        let workers = Workers::new(spool_workers::Parts {
+            config: node.config.clone(),
+            clock: node.clock.clone(),
+            commands: node.commands.clone(),
+            projections: node.projections.clone(),
+            blobs: node.blobs.clone(),
+            signals: node.signals.clone(),
+        });
+        let (housekeepers, members, stop) = (workers.clone(), self.members.cloned(), self.stop.clone());
+        self.tasks.spawn(async move {
+            let keep_house = |turn| {
+                let workers = housekeepers.clone();
+                async move { workers.keep_house(turn).await }
+            };
+            match members {
+                Some(members) => {
+                    members
+                        .take_turns(Role::Workers.name(), HOUSEKEEPING, stop, keep_house)
+                        .await;
+                }
+                None => keep_house(stop).await,
+            }
+        });
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move { workers.run(stop).await });
+    }
+}
+
+/// One turn of writing the rows that all nodes read, and the public topics.
+async fn write_rows(node: Node, publisher: Option<Publisher>, turn: CancellationToken) {
+    let publishing = publisher.map(|publisher| tokio::spawn(publisher.run(turn.clone())));
+    loop {
+        let projections = node.projections.clone();
+        let begun = tokio::task::spawn_blocking(move || projections.begin_writing()).await;
+        let error = match begun {
+            Ok(Ok(())) => break,
+            Ok(Err(error)) => anyhow::Error::from(error),
+            Err(error) => error.into(),
+        };
+        tracing::warn!(error = %format!("{error:#}"), "the rows cannot be written yet");
+        tokio::select! {
+            () = turn.cancelled() => break,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+    }
+    turn.cancelled().await;
+    let projections = node.projections.clone();
+    let ended = tokio::task::spawn_blocking(move || projections.end_writing()).await;
+    if let Err(error) = ended {
+        tracing::error!(%error, "ending to write the rows");
+    }
+    if let Some(publishing) = publishing
+        && let Err(error) = publishing.await
+    {
+        tracing::error!(%error, "the publisher broke");
+    }
+}
+
+async fn write_snapshots(commands: Commands, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,

@@ -4,6 +4,7 @@
 //! is durable, and so does one that somebody waits for; otherwise rounds keep a distance, for a write costs about the
 //! same whether it holds one commit or a hundred.
 
+use super::announcing::{Audience, SAY_AGAIN};
 use super::feeder::{CatchUpError, Feeder, OnPoison};
 use super::registry::Registered;
 use super::seat::{Seat, State};
@@ -63,6 +64,7 @@ pub(super) struct Follower {
     log: Log,
     tables: Tables,
     views: Arc<Vec<Registered>>,
+    audience: Audience,
     /// The first one is that of the switches, which belongs to no view of the registry.
     seats: Vec<Seat>,
     wanted: HashMap<&'static str, u32>,
@@ -72,6 +74,7 @@ pub(super) struct Follower {
     messages: mpsc::Receiver<Message>,
     stop: Arc<AtomicBool>,
     runtime: Runtime,
+    said_again: Instant,
 }
 
 /// Why following ended.
@@ -85,6 +88,7 @@ impl Follower {
         log: Log,
         tables: Tables,
         views: Arc<Vec<Registered>>,
+        audience: Audience,
         seats: Vec<Seat>,
         messages: mpsc::Receiver<Message>,
         stop: Arc<AtomicBool>,
@@ -100,9 +104,11 @@ impl Follower {
                 .enable_time()
                 .build()?,
             wanted: HashMap::new(),
+            said_again: Instant::now(),
             log,
             tables,
             views,
+            audience,
             seats,
             messages,
             stop,
@@ -112,6 +118,7 @@ impl Follower {
     /// Until it is told to stop, or the log ends. What is unwritten then is folded again at the next start.
     pub fn run(mut self) {
         self.read_wanted();
+        self.audience.say_again();
         loop {
             let begun = Instant::now();
             let over = match self.round() {
@@ -166,6 +173,10 @@ impl Follower {
         }
         self.flush();
         self.settle();
+        if self.said_again.elapsed() >= SAY_AGAIN {
+            self.said_again = Instant::now();
+            self.audience.say_again();
+        }
         Ok(lag > 0)
     }
 
@@ -223,7 +234,7 @@ impl Follower {
         for (at, seat) in self.seats.iter_mut().enumerate() {
             if let Some(keys) = seat.flush() {
                 switched |= at == 0 && !keys.is_empty();
-                seat.tell(&self.log, &self.views, keys);
+                self.audience.flushed(seat, keys);
             }
         }
         if switched {
@@ -242,7 +253,7 @@ impl Follower {
             let go_on = || !stop.load(Ordering::Relaxed);
             let caught_up = match seat.feeder.write() {
                 Ok(keys) => {
-                    seat.tell(&self.log, &self.views, keys);
+                    self.audience.flushed(seat, keys);
                     seat.feeder.catch_up(log, go_on)
                 }
                 Err(error) => Err(CatchUpError::Tables(error)),
@@ -279,6 +290,7 @@ impl Follower {
                 drop_others(&mut self.seats, &self.tables, index, [number, before.number]);
             }
             registered.serving.switch_to(version);
+            self.audience.switched(index);
             tracing::info!(
                 view = registered.view.name(),
                 version = number,
@@ -356,7 +368,7 @@ impl Follower {
             return Err(TablesError::Dropped);
         };
         let keys = seat.feeder.write()?;
-        seat.tell(&self.log, &self.views, keys);
+        self.audience.flushed(seat, keys);
         Ok(Hashed {
             version: number,
             next: seat.feeder.next.clone(),
@@ -366,6 +378,7 @@ impl Follower {
 
     /// Sleeps until there is something to do.
     fn wait(&mut self) -> Option<Over> {
+        let (is_wide, say_again) = (self.audience.is_wide(), self.said_again + SAY_AGAIN);
         let any_stalled = self.seats.iter().any(|seat| !seat.is_in_step());
         let moved = select_all(self.heads.iter_mut().map(|head| Box::pin(head.changed())));
         let messages = &mut self.messages;
@@ -374,6 +387,7 @@ impl Follower {
                 (moved, _, _) = moved => moved.map(|()| None).map_err(|_| Over::Stopped),
                 message = messages.recv() => message.map(Some).ok_or(Over::Stopped),
                 () = tokio::time::sleep(RETRY_AFTER), if any_stalled => Ok(None),
+                () = tokio::time::sleep_until(say_again.into()), if is_wide => Ok(None),
             }
         });
         match woken {

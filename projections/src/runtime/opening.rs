@@ -64,6 +64,7 @@ pub(super) fn open_version(
     number: u32,
 ) -> Result<(Arc<Version>, bool), TablesError> {
     let mut opened = tables.view(name, number)?;
+    opened.refresh()?;
     if is_ahead(log, &opened) {
         tracing::warn!(
             view = name,
@@ -82,7 +83,7 @@ pub(super) fn open_version(
 }
 
 /// Rows of a longer log than this one: it was restored from a backup.
-fn is_ahead(log: &Log, tables: &spool_tables::ViewTables) -> bool {
+pub(super) fn is_ahead(log: &Log, tables: &spool_tables::ViewTables) -> bool {
     let ahead = |(partition, next): (u16, u64)| partition >= log.partitions() || next > log.head(partition);
     tables.checkpoints().into_iter().any(ahead)
 }

@@ -1,11 +1,11 @@
 //! Rebuilds a view beside the version that serves: fills, catches up, records the switch, and waits for it.
 
-use super::Shared;
 use super::feeder::{CatchUpError, Feeder, OnPoison};
 use super::fill::Fill;
 use super::follower::Message;
 use super::opening::{open_version, stored_name};
 use super::serving::Version;
+use super::shared::Shared;
 use crate::error::RebuildError;
 use serde::Serialize;
 use std::sync::Arc;

@@ -1,8 +1,6 @@
 //! One version's place among those that are fed together, and what happens when it cannot keep up.
 
 use super::feeder::{FeedError, Feeder};
-use super::registry::Registered;
-use spool_log::Log;
 use spool_tables::{Tables, TablesError};
 use std::time::{Duration, Instant};
 
@@ -87,25 +85,6 @@ impl Seat {
         self.state = State::Stalled {
             since: Instant::now(),
         };
-    }
-
-    /// Tells those who follow the view what changed, if this version is the one that answers.
-    pub fn tell(&self, log: &Log, views: &[Registered], keys: Vec<String>) {
-        let Some(registered) = self.view.map(|view| &views[view]) else {
-            return;
-        };
-        let serves = registered
-            .serving
-            .current()
-            .is_some_and(|version| version.number == self.feeder.version.number);
-        if !serves {
-            return;
-        }
-        let head = (0..log.partitions()).map(|partition| log.head(partition)).sum();
-        registered.measure(&self.feeder, head);
-        if !keys.is_empty() {
-            registered.serving.changed(keys);
-        }
     }
 
     pub fn drop_version(&self, tables: &Tables) {

@@ -30,18 +30,25 @@ pub(crate) struct Version {
 
 impl Version {
     pub fn new(number: u32, tables: ViewTables, partitions: u16) -> Arc<Self> {
-        let mut next = vec![0; usize::from(partitions)];
-        for (partition, reached) in tables.checkpoints() {
+        let version = Self {
+            number,
+            tables,
+            watermark: watch::Sender::new(vec![0; usize::from(partitions)]),
+            parked: AtomicU64::new(0),
+        };
+        version.reached_what_is_written();
+        Arc::new(version)
+    }
+
+    /// What the checkpoints say, as far as they are known here.
+    pub fn reached_what_is_written(&self) {
+        let mut next = vec![0; self.watermark.borrow().len()];
+        for (partition, reached) in self.tables.checkpoints() {
             if let Some(slot) = next.get_mut(usize::from(partition)) {
                 *slot = reached;
             }
         }
-        Arc::new(Self {
-            number,
-            tables,
-            watermark: watch::Sender::new(next),
-            parked: AtomicU64::new(0),
-        })
+        self.reached(&next);
     }
 
     /// Everything below `next` can be read. Threads that share a version raise only their own partitions.
@@ -115,7 +122,7 @@ impl Serving {
         self.tell(Changes::Keys(keys));
     }
 
-    fn tell(&self, changes: Changes) {
+    pub(crate) fn tell(&self, changes: Changes) {
         // Nobody listening is no failure.
         let _ = self.changes.send(Arc::new(changes));
         self.generation.send_modify(|generation| *generation += 1);

@@ -1,8 +1,8 @@
 //! Proves that rows are a function of the log: refolds all of it and compares with what serves.
 
-use super::Shared;
 use super::follower::{Hashed, Message};
 use super::rebuild::Reporting;
+use super::shared::Shared;
 use crate::error::{RebuildError, VerifyError};
 use serde::Serialize;
 use std::sync::Arc;

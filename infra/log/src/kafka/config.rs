@@ -32,6 +32,9 @@ pub struct KafkaConfig {
     pub patience: Duration,
     /// How long a record waits for others to go with it.
     pub linger: Duration,
+    /// So many records are under way to a partition before appends wait for each other and go together in one: brokers and
+    /// readers work by the record. At least 1.
+    pub under_way: usize,
     /// How many commits lie between two places from which reading can begin.
     pub index_every: u64,
 }
@@ -57,6 +60,7 @@ impl KafkaConfig {
             rest: Duration::from_millis(100),
             patience: Duration::from_secs(10),
             linger: Duration::ZERO,
+            under_way: 2,
             index_every: 4096,
         }
     }
@@ -66,6 +70,7 @@ impl KafkaConfig {
             silence: milliseconds(self.silence),
             rest: milliseconds(self.rest),
             patience: milliseconds(self.patience),
+            under_way: self.under_way,
         }
     }
 }

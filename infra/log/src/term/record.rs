@@ -32,7 +32,7 @@ pub struct Claim {
     pub owner: Owner,
 }
 
-/// All commits of one append; none for a barrier.
+/// The commits of one append, or of several that waited for each other; none for a barrier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commits {
     pub term: u64,

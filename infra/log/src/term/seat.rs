@@ -50,7 +50,7 @@ pub struct Me {
     pub claims_from: u128,
 }
 
-/// In milliseconds.
+/// When to do what; times are in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
     /// After this long without an answer from the servers a term ends, and a question is asked again.
@@ -59,6 +59,8 @@ pub struct Timing {
     pub rest: u64,
     /// After this long an append is answered with `Unknown`.
     pub patience: u64,
+    /// So many records are under way before appends wait for each other and go together in one.
+    pub under_way: usize,
 }
 
 /// What is to be done.
@@ -121,7 +123,7 @@ struct Pending<C> {
     commits: Vec<Bytes>,
     caller: C,
     since: u64,
-    /// The term and number under which it may be in the log.
+    /// The term and number of the record in which it may be in the log. Those that were not sent yet come after all others.
     sent: Option<(u64, u64)>,
 }
 
@@ -237,7 +239,7 @@ impl<C, R: Rules> Seat<C, R> {
                 sent: None,
             });
             if matches!(self.stage, Stage::Leading { .. }) {
-                self.send_pending(now, self.pending.len() - 1);
+                self.send_waiting(now, self.timing.under_way);
             }
         }
     }
@@ -398,11 +400,12 @@ impl<C, R: Rules> Seat<C, R> {
             });
         }
         let sent = Some((record.term, record.seq));
-        if let Some(pending) = self.pending.pop_front_if(|pending| pending.sent == sent) {
+        while let Some(pending) = self.pending.pop_front_if(|pending| pending.sent == sent) {
             self.answer(pending.caller, Ok(pending.first));
         }
         let leading = matches!(self.stage, Stage::Leading { term, .. } if term == record.term);
         if leading {
+            self.send_waiting(now, self.timing.under_way);
             let answered: Vec<_> = self.barriers.accepted(record.seq).collect();
             for barrier in answered {
                 self.answer(barrier.caller, Ok(barrier.expected));

@@ -9,6 +9,7 @@ const TIMING: Timing = Timing {
     silence: 150,
     rest: 20,
     patience: 600,
+    under_way: 1,
 };
 
 /// One attempt to give a command, as it stands in the log.

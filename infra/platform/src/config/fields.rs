@@ -220,7 +220,7 @@ pub(super) const FIELDS: &[Field] = &[
     ),
     optional(
         "cluster.url",
-        "Where other nodes reach this one, such as http://node-1:8080. Unset: the address listened on.",
+        "Where other nodes reach this one, such as http://node-1:8080. Unset: the address listened on, or the machine's name where that is any.",
     ),
     optional(
         "kafka.brokers",

@@ -1,5 +1,5 @@
 //! The master key: 32 random bytes in one file, from which secrets are derived and by which keys are wrapped.
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aws_lc_rs::hkdf::{HKDF_SHA256, Prk, Salt};
 use aws_lc_rs::hmac;
@@ -18,17 +18,27 @@ pub(super) struct Master {
 
 impl Master {
     pub fn open(dir: &Path) -> Result<Self, KeysError> {
-        let path = dir.join(FILE);
-        if files::read(&path)?.is_none() {
-            // A new one would make every sealed text unreadable for ever, so that is not done silently.
-            if WRAPPED.iter().any(|name| dir.join(name).exists()) {
-                return Err(KeysError::MasterMissing(path));
-            }
-            files::create(&path, &sealing::random::<KEY_LEN>())?;
-        }
+        let path = match Self::make(dir) {
+            Ok(path) | Err(KeysError::MasterThere(path)) => path,
+            Err(error) => return Err(error),
+        };
         files::private_file(&path)?;
         let key = files::read(&path)?.and_then(|bytes| <[u8; KEY_LEN]>::try_from(bytes).ok());
         Ok(Self::new(&key.ok_or(KeysError::BadFile(path))?))
+    }
+
+    /// A new one in `dir`. Of two processes that make it at once, both end up with the first one's.
+    pub fn make(dir: &Path) -> Result<PathBuf, KeysError> {
+        let path = dir.join(FILE);
+        if files::read(&path)?.is_some() {
+            return Err(KeysError::MasterThere(path));
+        }
+        // A new one would make every sealed text unreadable for ever, so that is not done silently.
+        if WRAPPED.iter().any(|name| dir.join(name).exists()) {
+            return Err(KeysError::MasterMissing(path));
+        }
+        files::create(&path, &sealing::random::<KEY_LEN>())?;
+        Ok(path)
     }
 
     /// The one in `dir`, which an operator has put there. Nothing is changed: it may be mounted read-only.

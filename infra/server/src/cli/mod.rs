@@ -1,12 +1,13 @@
 //! The command line: what can be asked, and who does it.
 
 mod events;
+mod keys;
 mod rebuild;
 mod topics;
 mod upload;
 mod verify;
 
-use crate::roles::{self, Role};
+use crate::roles::{self, Role, Roles};
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use spool_platform::config::Config;
@@ -45,9 +46,9 @@ struct Settings {
 enum Command {
     /// Run the platform: gateway, commands, projections and workers
     Serve {
-        /// Which parts to run in this process
-        #[arg(long, value_enum, default_value_t = Role::All)]
-        role: Role,
+        /// Which parts to run in this process (repeatable, or separated by commas)
+        #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::All])]
+        role: Vec<Role>,
         /// The address to listen on [default: 127.0.0.1:8080]
         #[arg(long, value_name = "ADDR:PORT")]
         listen: Option<String>,
@@ -59,6 +60,9 @@ enum Command {
     Events(events::Events),
     /// Fill a view anew from the log, beside the one that serves, and switch to it
     Rebuild(rebuild::Rebuild),
+    /// Make the key that the nodes of a cluster share
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Make or check the topics in Kafka
     #[command(subcommand)]
     Topics(topics::Topics),
@@ -94,10 +98,13 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     match command {
-        Some(Command::Serve { role, .. }) => roles::serve(config, role).await.map(|()| ExitCode::SUCCESS),
+        Some(Command::Serve { role, .. }) => roles::serve(config, Roles::new(&role))
+            .await
+            .map(|()| ExitCode::SUCCESS),
         Some(Command::Upload(upload)) => upload.run().await.map(|()| ExitCode::SUCCESS),
         Some(Command::Events(events)) => events.run(&config).await.map(|()| ExitCode::SUCCESS),
         Some(Command::Rebuild(rebuild)) => rebuild.run(&config).await.map(|()| ExitCode::SUCCESS),
+        Some(Command::Keys(keys)) => keys.run(&config).map(|()| ExitCode::SUCCESS),
         Some(Command::Topics(topics)) => topics.run(&config).await,
         Some(Command::Verify(verify)) => verify.run(&config).await,
         None => anyhow::bail!("say what to do, for example `spool serve`; `spool --help` lists it all"),

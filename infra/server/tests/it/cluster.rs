@@ -1,6 +1,8 @@
 //! `spool serve` on Kafka, Cassandra and an S3 server: how it is set up there, and what only happens there.
 
+mod fleet;
 mod outages;
+mod several;
 mod starting;
 
 use anyhow::{Result, ensure};
@@ -34,17 +36,21 @@ impl Servers<'static> {
 }
 
 impl Servers<'_> {
-    /// An installation that nobody used yet. Its topics are made.
+    /// An installation that nobody used yet. Its topics are made, and its master key.
     pub async fn install(&self, setup: Setup) -> Result<Setup> {
         let setup = self.configure(setup);
         let made = setup.run(&["topics", "ensure"]).await?;
         ensure!(made.status.success(), "{made:?}");
+        let made = setup.run(&["keys", "new"]).await?;
+        ensure!(made.status.success(), "{made:?}");
         Ok(setup)
     }
 
-    /// The same without topics.
+    /// The same without either.
     fn configure(&self, setup: Setup) -> Setup {
+        let keys = setup.data().with_file_name("keys");
         setup
+            .with("KEYS_DIR", &keys.display().to_string())
             .with("LOG_BACKEND", "kafka")
             .with("LOG_PARTITIONS", PARTITIONS)
             .with("KAFKA_BROKERS", self.kafka.bootstrap())

@@ -21,6 +21,7 @@ pub struct Setup {
     /// Where the lines of all its runs go; not on the disk under test.
     log: PathBuf,
     wrapper: Vec<String>,
+    role: String,
     settings: Vec<(String, String)>,
 }
 
@@ -35,6 +36,7 @@ impl Setup {
             data: data.into(),
             log: log.into(),
             wrapper: Vec::new(),
+            role: "all".to_owned(),
             settings: Vec::new(),
         };
         // Long campaigns outlive the default quarter of an hour.
@@ -57,6 +59,15 @@ impl Setup {
         self
     }
 
+    /// Another node of the same installation, with a directory of its own beside this one's.
+    pub fn node(&self, name: &str, role: &str) -> Self {
+        let mut node = self.clone().with("CLUSTER_NODE", name);
+        node.data = self.data.with_file_name(name);
+        node.log = self.log.with_file_name(format!("{name}.log"));
+        role.clone_into(&mut node.role);
+        node
+    }
+
     pub fn data(&self) -> &Path {
         &self.data
     }
@@ -65,7 +76,7 @@ impl Setup {
     pub fn spawn(&self) -> Result<Server> {
         let address = free_address()?;
         let listen = address.to_string();
-        let mut command = self.command(&["serve", "--role", "all", "--listen", &listen, "--data"]);
+        let mut command = self.command(&["serve", "--role", &self.role, "--listen", &listen, "--data"]);
         command.arg(&self.data);
         let child = command.spawn().context("could not start spool serve")?;
         Ok(Server {
@@ -175,17 +186,32 @@ impl Server {
 
     /// SIGTERM, and wait until it has closed everything.
     pub async fn stop(mut self) -> Result<()> {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status()?;
-        if !sent.success() {
-            bail!("could not send SIGTERM");
-        }
+        self.signal("-TERM")?;
         let status = self.ended(Duration::from_secs(30)).await?;
         if !status.success() {
             broken!(
                 "spool serve did not stop cleanly ({status}):\n{}",
                 last_lines(&self.log)
             );
+        }
+        Ok(())
+    }
+
+    /// SIGSTOP: it stands still, with its connections open.
+    pub fn pause(&self) -> Result<()> {
+        self.signal("-STOP")
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self) -> Result<()> {
+        self.signal("-CONT")
+    }
+
+    fn signal(&self, signal: &str) -> Result<()> {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status()?;
+        if !sent.success() {
+            bail!("could not send {signal}");
         }
         Ok(())
     }

@@ -1,0 +1,110 @@
+//! The processes of one installation on servers, each with its role, killed and started again one by one.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::Servers;
+use crate::server::{Server, Setup};
+
+pub struct Fleet {
+    /// A node that never runs, for what is asked of the installation as a whole.
+    pub setup: Setup,
+    nodes: Vec<Node>,
+}
+
+struct Node {
+    setup: Setup,
+    role: &'static str,
+    /// None while it is killed.
+    server: Option<Server>,
+}
+
+impl Fleet {
+    /// A new installation with one node for each of `roles`, all of them ready.
+    pub async fn start(folder: &Path, roles: &[&'static str]) -> Result<Self> {
+        let setup = Setup::new(folder.join("data"), folder.join("operator.log"));
+        let setup = Servers::shared().await.install(setup).await?;
+        let node = |(number, role): (usize, &&'static str)| Node {
+            setup: setup.node(&format!("{role}-{number}"), role),
+            role,
+            server: None,
+        };
+        let nodes = roles.iter().enumerate().map(node).collect();
+        let mut fleet = Self { setup, nodes };
+        for node in &mut fleet.nodes {
+            node.server = Some(node.setup.spawn()?);
+        }
+        fleet.all_ready().await?;
+        Ok(fleet)
+    }
+
+    pub fn count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub fn role(&self, node: usize) -> &'static str {
+        self.nodes[node].role
+    }
+
+    /// Where a node takes requests.
+    pub fn base(&self, node: usize) -> Result<String> {
+        self.server(node).map(Server::base)
+    }
+
+    /// Where people are served that this node would not serve, now that it is gone or about to be.
+    pub fn another_gateway(&self, node: usize) -> Result<String> {
+        let is_gateway = |other: &usize| ["gateway", "all"].contains(&self.role(*other));
+        let other = (0..self.count()).find(|other| *other != node && is_gateway(other));
+        self.base(other.context("there is another gateway")?)
+    }
+
+    pub fn server(&self, node: usize) -> Result<&Server> {
+        self.nodes[node].server.as_ref().context("the node is not killed")
+    }
+
+    pub fn kill(&mut self, node: usize) -> Result<()> {
+        self.nodes[node]
+            .server
+            .take()
+            .context("the node is not killed")?
+            .kill()
+    }
+
+    /// Starts a node that was killed; others are not waited for.
+    pub async fn restart(&mut self, node: usize) -> Result<()> {
+        let node = &mut self.nodes[node];
+        node.server = Some(node.setup.start().await?);
+        Ok(())
+    }
+
+    /// Returns when every node says that it can serve.
+    pub async fn all_ready(&mut self) -> Result<()> {
+        for node in &mut self.nodes {
+            if let Some(server) = &mut node.server {
+                server.ready().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops every node as an operator does, and verifies what they leave.
+    pub async fn stop_and_verify(self) -> Result<()> {
+        for node in self.nodes {
+            if let Some(server) = node.server {
+                server.stop().await?;
+            }
+        }
+        tokio::task::spawn_blocking(move || self.setup.verify()).await?
+    }
+
+    /// The last lines of every node.
+    pub fn said(&self) -> String {
+        let said = |node: &Node| {
+            node.server
+                .as_ref()
+                .map(|server| format!("{}:\n{}\n", node.role, server.said()))
+        };
+        self.nodes.iter().filter_map(said).collect()
+    }
+}

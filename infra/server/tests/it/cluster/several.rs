@@ -1,0 +1,275 @@
+//! Several nodes on the same servers: whichever is asked, and whichever dies or stands still, it is one installation.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use rand::Rng;
+use reqwest::{Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::fleet::Fleet;
+use crate::account::Account;
+use crate::campaign::{self, Campaign};
+use crate::clips::Clips;
+use crate::crowd::Crowd;
+use crate::person::Mix;
+use crate::waiting::within;
+
+/// A death is noticed after a second, and the machine may be busy.
+const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(20);
+const READY_WITHIN: Duration = Duration::from_secs(120);
+
+const MIX: Mix = Mix {
+    uploads: 6,
+    small_instead_of_tiny: 30,
+    deletes: 3,
+    repeats: 10,
+};
+
+/// One person, who asks now this node and now that one.
+struct Visitor {
+    account: Account,
+    film: String,
+    titles: usize,
+}
+
+impl Visitor {
+    async fn new(base: String, clips: &Clips) -> Result<Self> {
+        let account = Account::register(base, "anna").await?;
+        let film = account.uploaded("a film", clips.tiny.bytes.clone()).await?;
+        Ok(Self {
+            account,
+            film,
+            titles: 0,
+        })
+    }
+
+    fn video(&self, base: &str) -> String {
+        format!("{base}/api/videos/{}", self.film)
+    }
+
+    async fn put(&self, base: &str, title: &str) -> Result<Response> {
+        let body = json!({ "title": title, "description": "", "visibility": "public" });
+        let put = self
+            .account
+            .http
+            .put(self.video(base))
+            .bearer_auth(&self.account.token);
+        let put = put
+            .header("If-Match", "*")
+            .header("Idempotency-Key", title)
+            .json(&body);
+        Ok(put.send().await?)
+    }
+
+    /// Changes the title by one node, and reads it at once by another.
+    async fn changes(&mut self, by: &str, read_by: &str) -> Result<()> {
+        self.titles += 1;
+        let title = format!("title {}", self.titles);
+        let changed = within(TAKEN_OVER_WITHIN, "a change", async || {
+            let answer = self.put(by, &title).await?;
+            Ok(match answer.status() {
+                StatusCode::SERVICE_UNAVAILABLE => Err("not yet".to_owned()),
+                _ => Ok(answer.error_for_status()?),
+            })
+        })
+        .await?;
+        let token = changed
+            .headers()
+            .get("consistency-token")
+            .context("a change is answered with a token")?;
+        let read = self
+            .account
+            .http
+            .get(self.video(read_by))
+            .bearer_auth(&self.account.token);
+        let read = read
+            .header("Consistency-Token", token)
+            .send()
+            .await?
+            .error_for_status()?;
+        let shown: Value = read.json().await?;
+        ensure!(
+            shown["title"] == title.as_str(),
+            "{title:?} was acknowledged, shown is {shown}"
+        );
+        Ok(())
+    }
+
+    async fn sees_it_ready(&self, base: &str) -> Result<()> {
+        within(READY_WITHIN, "the end of the transcode", async || {
+            let read = self
+                .account
+                .http
+                .get(self.video(base))
+                .bearer_auth(&self.account.token);
+            let shown: Value = read.send().await?.json().await?;
+            Ok((shown["status"] == "ready")
+                .then_some(())
+                .ok_or_else(|| shown.to_string()))
+        })
+        .await
+    }
+
+    /// The film's master playlist and one of its segments.
+    async fn can_watch(&self, base: &str) -> Result<()> {
+        let shown: Value = self
+            .account
+            .http
+            .get(self.video(base))
+            .send()
+            .await?
+            .json()
+            .await?;
+        let url = shown["hls_url"]
+            .as_str()
+            .with_context(|| format!("nothing to play: {shown}"))?;
+        let master = self.account.http.get(format!("{base}{url}")).send().await?;
+        let master = master.error_for_status()?.text().await?;
+        ensure!(master.starts_with("#EXTM3U"), "{master}");
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_nodes_are_one_place_and_one_of_them_is_enough() {
+    let folder = tempfile::tempdir().expect("a directory for the test");
+    let told = two_nodes(folder.path()).await;
+    told.expect("each node does what was asked of either");
+}
+
+async fn two_nodes(folder: &std::path::Path) -> Result<()> {
+    let clips = Clips::make(folder)?;
+    let mut fleet = Fleet::start(folder, &["all", "all"]).await?;
+    let [one, other] = [fleet.base(0)?, fleet.base(1)?];
+    let mut visitor = Visitor::new(one.clone(), &clips).await?;
+    for _ in 0..8 {
+        visitor.changes(&one, &other).await?;
+        visitor.changes(&other, &one).await?;
+    }
+    visitor.sees_it_ready(&other).await?;
+    visitor.can_watch(&one).await?;
+    visitor.can_watch(&other).await?;
+
+    fleet.kill(0)?;
+    let begun = Instant::now();
+    visitor.changes(&other, &other).await?;
+    println!("a change {:?} after the death of a node of two", begun.elapsed());
+    let account = Account::register(other.clone(), "berta").await?;
+    account.uploaded("another film", clips.tiny.bytes.clone()).await?;
+
+    fleet.restart(0).await?;
+    let one = fleet.base(0)?;
+    visitor.changes(&one, &other).await?;
+    visitor.changes(&other, &one).await?;
+    fleet.stop_and_verify().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_that_stood_still_changes_nothing_when_it_wakes_up() {
+    let folder = tempfile::tempdir().expect("a directory for the test");
+    let told = stopped_owner(folder.path()).await;
+    told.expect("what was acknowledged stays, and nothing else comes");
+}
+
+async fn stopped_owner(folder: &std::path::Path) -> Result<()> {
+    let clips = Clips::make(folder)?;
+    let mut fleet = Fleet::start(folder, &["all", "commands,projections", "commands,projections"]).await?;
+    let base = fleet.base(0)?;
+    let mut visitor = Visitor::new(base.clone(), &clips).await?;
+    for stopped in [1, 2, 1] {
+        fleet.server(stopped)?.pause()?;
+        for _ in 0..4 {
+            visitor.changes(&base, &base).await?;
+        }
+        fleet.server(stopped)?.resume()?;
+        for _ in 0..4 {
+            visitor.changes(&base, &base).await?;
+        }
+        fleet.all_ready().await?;
+    }
+    visitor.sees_it_ready(&base).await?;
+    fleet.stop_and_verify().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fleet_whose_nodes_are_killed_one_by_one_keeps_every_promise() {
+    let campaign = campaign::sized("fleet", 100);
+    let summary = kill_one_by_one(&campaign).await;
+    println!(
+        "{}",
+        summary.expect("no acknowledged command is lost or applied twice")
+    );
+}
+
+/// Two nodes of each role.
+const ROLES: [&str; 8] = [
+    "gateway",
+    "gateway",
+    "commands",
+    "commands",
+    "projections",
+    "projections",
+    "workers",
+    "workers",
+];
+
+async fn kill_one_by_one(campaign: &Campaign) -> Result<String> {
+    let folder = tempfile::tempdir()?;
+    let clips = Arc::new(Clips::make(folder.path())?);
+    let mut fleet = Fleet::start(folder.path(), &ROLES).await?;
+    let mut crowd = Crowd::new("fleet", MIX, clips);
+    let mut killed = std::collections::BTreeMap::<_, usize>::new();
+    let begun = Instant::now();
+    for round in 0..campaign.rounds {
+        let mut choices = campaign.choices(round);
+        let victim = choices.random_range(0..fleet.count());
+        let pause = Duration::from_millis(choices.random_range(20..1500));
+        // Half of the time people are with the one that dies, if it is a gateway.
+        let base = match fleet.role(victim) {
+            "gateway" if choices.random() => fleet.base(victim)?,
+            _ => fleet.another_gateway(victim)?,
+        };
+        let told = round_of(&mut fleet, &mut crowd, victim, pause, &base, &mut choices).await;
+        told.with_context(|| format!("round {round}, {}\n{}", fleet.role(victim), fleet.said()))?;
+        *killed.entry(fleet.role(victim)).or_default() += 1;
+    }
+    let lasted = begun.elapsed();
+    fleet.all_ready().await?;
+    let base = fleet.base(0)?;
+    crowd.settle_and_check(&base).await?;
+    let limit = Duration::from_secs(180 + 4 * crowd.films() as u64);
+    let done = crowd.wait_until_all_is_done(&base, limit).await;
+    done.with_context(|| fleet.said())?;
+    let (acknowledged, films) = (crowd.acknowledged(), crowd.films());
+    fleet.stop_and_verify().await?;
+    Ok(format!(
+        "{} kills in {} s ({killed:?}); {acknowledged} commands acknowledged, {films} films played to the end",
+        campaign.rounds,
+        lasted.as_secs(),
+    ))
+}
+
+async fn round_of(
+    fleet: &mut Fleet,
+    crowd: &mut Crowd,
+    victim: usize,
+    pause: Duration,
+    base: &str,
+    choices: &mut rand::rngs::StdRng,
+) -> Result<()> {
+    let other = fleet.another_gateway(victim)?;
+    let disaster = async {
+        tokio::time::sleep(pause).await;
+        fleet.kill(victim)?;
+        // The others go on without it for a while.
+        tokio::time::sleep(pause).await;
+        Ok(())
+    };
+    crowd.live_until(base, choices, disaster).await?;
+    // The one that is gone is not waited for.
+    crowd.settle_and_check(&other).await?;
+    fleet.restart(victim).await?;
+    crowd.fetch_some(&other, 3).await
+}
