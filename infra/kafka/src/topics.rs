@@ -5,6 +5,8 @@ mod making;
 
 pub use findings::Finding;
 
+use std::time::{Duration, Instant};
+
 use crate::{Connection, Error, RECORD_BYTES_MAX};
 
 /// The log: commits of every partition.
@@ -13,6 +15,10 @@ pub const LOG: &str = "spool.log";
 pub const SIGNALS: &str = "spool.signals";
 /// What other teams read. A feature that has something to tell adds its topic here.
 pub const PUBLIC: &[&str] = &["video-events", "job-events", "account-events"];
+
+/// A topic that was made just now is known to every broker by then.
+const HEARD_WITHIN: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Signals are worth nothing after this long.
 const SIGNALS_KEPT_MS: i64 = 600_000;
@@ -121,23 +127,40 @@ pub struct Report {
     pub findings: Vec<Finding>,
 }
 
-/// Compares the topics with what they must be. Changes nothing.
+/// Compares the topics with what they must be. Changes nothing. One that is missing is looked for for two seconds: not every
+/// broker has heard at once of what was made just now.
 pub async fn check(connection: &Connection, specs: &[TopicSpec]) -> Result<Report, Error> {
+    let deadline = Instant::now() + HEARD_WITHIN;
+    loop {
+        let (report, misses_some) = look(connection, specs).await?;
+        if !misses_some || Instant::now() > deadline {
+            return Ok(report);
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// Also says whether a topic is missing.
+async fn look(connection: &Connection, specs: &[TopicSpec]) -> Result<(Report, bool), Error> {
     let mut report = Report::default();
+    let mut misses_some = false;
     let settings = making::settings(connection, specs).await?;
     for spec in specs {
         let name = connection.settings().topic(spec.name);
         let partitions = connection.partitions(&name).await?;
         let found = match (partitions, settings.get(&name)) {
             (Some(partitions), Some(settings)) => findings::of(spec, &name, &partitions, settings),
-            _ => vec![findings::missing(spec, &name, connection.brokers())],
+            _ => {
+                misses_some = true;
+                vec![findings::missing(spec, &name, connection.brokers())]
+            }
         };
         if found.is_empty() {
             report.sound.push(name);
         }
         report.findings.extend(found);
     }
-    Ok(report)
+    Ok((report, misses_some))
 }
 
 /// Makes the topics that are missing, and compares the others with what they must be: what exists is never changed.

@@ -19,7 +19,7 @@ cargo xtask bench [NAME…]
 Builds with optimisation, runs the measurements one after another and writes infra/docs/BENCHMARKS.md. Each compares
 the product with an ideal in the same run, because two runs on a busy machine cannot be compared.
 
-  NAME    only some of: append, http, rebuild, transcode, first_segment, kafka, give_kafka, cql (the others keep their
+  NAME    only some of: append, http, rebuild, transcode, first_segment, kafka, give_kafka, takeover, cql (the others keep their
           last figures)
 ";
 
@@ -81,6 +81,13 @@ pub const BENCHES: &[Bench] = &[
         package: "spool-commands",
         about: "Commands through the handle (decided, written to the log on one Kafka broker, answered), beside a bare \
                 rdkafka produce of the same records with the same settings.",
+        needs_servers: true,
+    },
+    Bench {
+        name: "takeover",
+        package: "spool-commands",
+        about: "How long commands of a partition are not taken after its owner was killed, with hot standbys on one Kafka \
+                broker.",
         needs_servers: true,
     },
     Bench {

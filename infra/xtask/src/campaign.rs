@@ -13,12 +13,13 @@ cargo xtask campaign NAME [--seed S] [--full] [--corpus DIR]
               what was acknowledged; then once more with fsync made a no-op, which must fail
   kill        kill -9 at random points below registrations, uploads, transcodes, edits and deletes, restart, compare
   fleet       kill -9 one node after another of a cluster on Kafka, Cassandra and S3 (two of each role), below the same load
+  brokers     kill -9 each of three Kafka brokers in turn, below the same load on two nodes
   topics      kill -9 below the same load with Kafka at hand, and compare the public topics with the log
   sim         the protocol by which nodes share a log on Kafka, simulated with loss, delay, zombies and crashes
   media       upload every film that DIR/MANIFEST.tsv names and hold the outcome against what it says
 
-  --full      all of it: 100 power cuts, 200 kills, 100 for fleet (five minutes and more), 60 for topics, 1,000,000 seeds (without it a tenth; `cargo xtask
-              test` runs 10,000 seeds)
+  --full      all of it: 100 power cuts, 200 kills, 100 for fleet (five minutes and more), 30 for
+              brokers, 60 for topics, 1,000,000 seeds (without it a tenth; `cargo xtask test` runs 10,000 seeds)
   --seed S    repeat an earlier run, which printed its seed
   --corpus D  the folder for `media`
 ";
@@ -31,6 +32,7 @@ const CAMPAIGNS: &[(&str, &str)] = &[
         "fleet",
         "cluster::several::a_fleet_whose_nodes_are_killed_one_by_one_keeps_every_promise",
     ),
+    ("brokers", "cluster::brokers::"),
     ("topics", "public_topics::killed::"),
     ("media", "corpus::a_folder_of_films_gets_what_its_manifest_says"),
 ];
@@ -41,13 +43,15 @@ pub fn run(mut flags: Flags) -> Result<()> {
     let full = flags.switch("--full");
     let name = flags
         .word()
-        .context("which campaign? One of powercut, kill, fleet, topics, sim, media")?;
+        .context("which campaign? One of powercut, kill, fleet, brokers, topics, sim, media")?;
     flags.finish()?;
     if name == "sim" {
         return simulate(full, seed.as_deref());
     }
     let Some((_, tests)) = CAMPAIGNS.iter().find(|(known, _)| *known == name) else {
-        bail!("there is no campaign named {name:?}; there are powercut, kill, fleet, topics, sim and media");
+        bail!(
+            "there is no campaign named {name:?}; there are powercut, kill, fleet, brokers, topics, sim and media"
+        );
     };
     if corpus.is_none() && name == "media" {
         bail!("say which films: --corpus DIR, a folder with a MANIFEST.tsv");

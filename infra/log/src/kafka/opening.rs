@@ -23,6 +23,9 @@ use crate::term::HEADER_BYTES;
 
 /// How long the brokers may take to answer a question.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A topic that was made just now is known to every broker by then.
+const HEARD_WITHIN: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// How long reading to the end may stand still.
 const STANDSTILL: Duration = Duration::from_secs(30);
 
@@ -97,10 +100,17 @@ pub fn open(mut config: KafkaConfig) -> Result<Handle, OpenError> {
 fn ends(config: &KafkaConfig, topic: &str) -> Result<Vec<u64>, String> {
     let ask = async {
         let connection = Connection::open(&config.settings, PATIENCE).await?;
-        let Some(partitions) = connection.partitions(topic).await? else {
-            return Err(Error::UnknownTopic {
-                topic: topic.to_owned(),
-            });
+        let deadline = Instant::now() + HEARD_WITHIN;
+        let partitions = loop {
+            match connection.partitions(topic).await? {
+                Some(partitions) => break partitions,
+                None if Instant::now() < deadline => tokio::time::sleep(LOOK_AGAIN).await,
+                None => {
+                    return Err(Error::UnknownTopic {
+                        topic: topic.to_owned(),
+                    });
+                }
+            }
         };
         let mut ends = Vec::new();
         for partition in &partitions {

@@ -9,8 +9,10 @@ const TIMING: Timing = Timing {
     silence: 150,
     rest: 20,
     patience: 600,
-    under_way: 1,
+    under_way: UNDER_WAY[0],
 };
+/// The first node gathers appends from the second record on, another hardly ever.
+const UNDER_WAY: [usize; 3] = [1, 8, 2];
 
 /// One attempt to give a command, as it stands in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,6 +68,10 @@ impl<R: Rules> Node<R> {
             url: String::new(),
             claims_from: (number as u128 + 1) << 100 | u128::from(life) << 64,
         };
+        let timing = Timing {
+            under_way: UNDER_WAY[number % UNDER_WAY.len()],
+            ..TIMING
+        };
         Self {
             life,
             alive: true,
@@ -73,7 +79,7 @@ impl<R: Rules> Node<R> {
             executor: Executor::default(),
             reads_at: fold.next_offset,
             last_arrival: (0, 0),
-            seat: Seat::new(me, TIMING, fold),
+            seat: Seat::new(me, timing, fold),
         }
     }
 

@@ -1,6 +1,7 @@
 //! `spool serve` on Kafka, Cassandra and an S3 server: how it is set up there, and what only happens there.
 
-mod fleet;
+mod brokers;
+pub mod fleet;
 mod outages;
 mod several;
 mod starting;
@@ -38,7 +39,12 @@ impl Servers<'static> {
 impl Servers<'_> {
     /// An installation that nobody used yet. Its topics are made, and its master key.
     pub async fn install(&self, setup: Setup) -> Result<Setup> {
-        let setup = self.configure(setup);
+        self.install_with(setup, |setup| setup).await
+    }
+
+    /// The same with some settings changed before.
+    async fn install_with(&self, setup: Setup, change: impl FnOnce(Setup) -> Setup) -> Result<Setup> {
+        let setup = change(self.configure(setup));
         let made = setup.run(&["topics", "ensure"]).await?;
         ensure!(made.status.success(), "{made:?}");
         let made = setup.run(&["keys", "new"]).await?;

@@ -23,8 +23,18 @@ struct Node {
 impl Fleet {
     /// A new installation with one node for each of `roles`, all of them ready.
     pub async fn start(folder: &Path, roles: &[&'static str]) -> Result<Self> {
+        Self::start_on(&Servers::shared().await, folder, roles, |setup| setup).await
+    }
+
+    /// The same on these servers, with some settings changed.
+    pub async fn start_on(
+        servers: &Servers<'_>,
+        folder: &Path,
+        roles: &[&'static str],
+        change: impl FnOnce(Setup) -> Setup,
+    ) -> Result<Self> {
         let setup = Setup::new(folder.join("data"), folder.join("operator.log"));
-        let setup = Servers::shared().await.install(setup).await?;
+        let setup = servers.install_with(setup, change).await?;
         let node = |(number, role): (usize, &&'static str)| Node {
             setup: setup.node(&format!("{role}-{number}"), role),
             role,
@@ -76,6 +86,13 @@ impl Fleet {
         let node = &mut self.nodes[node];
         node.server = Some(node.setup.start().await?);
         Ok(())
+    }
+
+    /// As in an update: SIGTERM, then a start, until it is ready.
+    pub async fn stop_and_start(&mut self, node: usize) -> Result<()> {
+        let running = self.nodes[node].server.take();
+        running.context("the node is not killed")?.stop().await?;
+        self.restart(node).await
     }
 
     /// Returns when every node says that it can serve.

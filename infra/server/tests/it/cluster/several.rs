@@ -1,6 +1,7 @@
 //! Several nodes on the same servers: whichever is asked, and whichever dies or stands still, it is one installation.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -163,6 +164,55 @@ async fn two_nodes(folder: &std::path::Path) -> Result<()> {
     let one = fleet.base(0)?;
     visitor.changes(&one, &other).await?;
     visitor.changes(&other, &one).await?;
+    fleet.stop_and_verify().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_told_to_stop_hands_over_and_nobody_is_turned_away() {
+    let folder = tempfile::tempdir().expect("a directory for the test");
+    let told = rolling_restart(folder.path()).await;
+    told.expect("every change is answered, by whichever node leads");
+}
+
+/// As in an update: the nodes that lead are stopped and started one after the other, below changes that come one by one.
+async fn rolling_restart(folder: &std::path::Path) -> Result<()> {
+    let clips = Clips::make(folder)?;
+    let mut fleet = Fleet::start(folder, &["gateway,workers,projections", "commands", "commands"]).await?;
+    let base = fleet.base(0)?;
+    let visitor = Visitor::new(base.clone(), &clips).await?;
+    let mut films = vec![visitor.film.clone()];
+    for number in 0..7 {
+        let bytes = clips.tiny.bytes.clone();
+        films.push(visitor.account.uploaded(&format!("film {number}"), bytes).await?);
+    }
+    for node in [1, 2, 1, 2] {
+        let restarted = AtomicBool::new(false);
+        let changes = async {
+            let (mut count, mut slowest) = (0, Duration::ZERO);
+            while !restarted.load(Ordering::Relaxed) {
+                for film in &films {
+                    let begun = Instant::now();
+                    let status = visitor.account.retitle(film, &format!("title {count}")).await;
+                    ensure!(
+                        status == Some(StatusCode::OK),
+                        "a change while a node restarts was answered {status:?}"
+                    );
+                    slowest = slowest.max(begun.elapsed());
+                    count += 1;
+                }
+            }
+            Ok((count, slowest))
+        };
+        let restart = async {
+            let done = fleet.stop_and_start(node).await;
+            restarted.store(true, Ordering::Relaxed);
+            done
+        };
+        let (restarted, changed) = tokio::join!(restart, changes);
+        restarted.with_context(|| fleet.said())?;
+        let (count, slowest) = changed.with_context(|| fleet.said())?;
+        println!("{count} changes while a node was stopped and started, the slowest in {slowest:?}");
+    }
     fleet.stop_and_verify().await
 }
 
