@@ -5,7 +5,7 @@ use spool_log::term::Rules;
 use crate::world;
 
 /// So many seeds may pass before one of them must fail.
-const SEEDS: u64 = 3000;
+const SEEDS: u64 = 60_000;
 
 macro_rules! caught {
     ($($test:ident: $rule:ident),* $(,)?) => {$(
