@@ -11,10 +11,11 @@ use spool_blobs::Stored;
 use spool_commands::{Ask, CommandError, Outcome};
 use spool_domain::ids::{AccountId, UploadId};
 use spool_domain::time::Timestamp;
-use spool_domain::uploads::{Command, Received};
+use spool_domain::uploads::{Command, Event, Received};
 use spool_domain::videos::{Described, Source};
 use spool_media_protocol::Container;
 use spool_projections::catalogue::{Status, Video};
+use spool_schemas::AnyEvent;
 
 /// Moves the film to its place, tells the log, and answers with the video.
 pub async fn keep(gateway: &Gateway, owner: AccountId, arrived: Arrived) -> Result<Response, Problem> {
@@ -38,8 +39,8 @@ pub async fn keep(gateway: &Gateway, owner: AccountId, arrived: Arrived) -> Resu
         source,
     };
     match tell(gateway, &received, ask).await {
-        Ok((outcome, repeated)) => {
-            if repeated {
+        Ok((outcome, kept)) => {
+            if kept.as_ref() != Some(&stored.key) {
                 discard(gateway, &stored.key).await;
             }
             answer(gateway, received, &outcome).await
@@ -54,8 +55,13 @@ pub async fn keep(gateway: &Gateway, owner: AccountId, arrived: Arrived) -> Resu
     }
 }
 
-/// The upload, then the video that it brings. Also says whether this was all known before.
-async fn tell(gateway: &Gateway, received: &Received, ask: Ask) -> Result<(Outcome, bool), CommandError> {
+/// The upload, then the video that it brings. Also says which blob the log has for it: another one if the same upload came before.
+/// That it is a repetition says nothing, for the handle asks again by itself when an answer is lost.
+async fn tell(
+    gateway: &Gateway,
+    received: &Received,
+    ask: Ask,
+) -> Result<(Outcome, Option<String>), CommandError> {
     let commands = &gateway.parts().commands;
     let request = ask.request.is_some().then(|| hash(gateway, received));
     let ask = Ask { request, ..ask };
@@ -72,7 +78,14 @@ async fn tell(gateway: &Gateway, received: &Received, ask: Ask) -> Result<(Outco
         Err(CommandError::Refused(_)) if first.repeated => first.clone(),
         other => other.map_err(|error| CommandError::Unavailable(error.to_string()))?,
     };
-    Ok((outcome, first.repeated))
+    Ok((outcome, blob_of(&first)))
+}
+
+fn blob_of(received: &Outcome) -> Option<String> {
+    received.events.iter().find_map(|event| match event {
+        AnyEvent::Uploads(Event::Received(received)) => Some(received.source.blob.clone()),
+        _ => None,
+    })
 }
 
 /// Of everything that makes two uploads the same.

@@ -70,6 +70,10 @@ fn answer(consumer: &BaseConsumer<Context>, topic: &str, inbox: &Receiver<Questi
             Err(error) => {
                 tracing::debug!(%error, topic, partition = question.number, "asking for the end failed");
                 std::thread::sleep(REST);
+                // The partition may have another leader by now, and librdkafka does not look for it by itself.
+                if let Err(error) = consumer.fetch_metadata(Some(topic), PATIENCE) {
+                    tracing::debug!(%error, topic, "asking who leads its partitions failed");
+                }
                 again.push_back(question);
             }
         }
