@@ -23,6 +23,7 @@ mod signing;
 
 use master::Master;
 use persons::Persons;
+pub use promotion::Given;
 use signing::Signing;
 pub use signing::{SigningKey, VerifyingKey};
 
@@ -56,6 +57,11 @@ pub enum KeysError {
     NoMaster(PathBuf),
     #[error("{} is there already; another one would make unreadable what it wraps", .0.display())]
     MasterThere(PathBuf),
+    #[error(
+        "{} is another master key, and was left alone; if nothing was ever wrapped by it, take it away",
+        .0.display()
+    )]
+    OtherMaster(PathBuf),
     #[error("the master key is not the one that wraps {0}")]
     WrongMaster(String),
     #[error("{} is not a key file", .0.display())]

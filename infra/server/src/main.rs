@@ -7,6 +7,7 @@ mod leading;
 mod local;
 mod node;
 mod operator;
+mod promote;
 mod roles;
 
 use clap::Parser;

@@ -7,7 +7,7 @@ use aws_lc_rs::hmac;
 use super::sealing::{self, KEY_LEN, SealingKey};
 use super::{KeysError, files};
 
-const FILE: &str = "master.key";
+pub(super) const FILE: &str = "master.key";
 /// Whatever exists next to a missing master key was wrapped by it.
 const WRAPPED: [&str; 2] = ["persons.db", "signing"];
 

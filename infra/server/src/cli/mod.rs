@@ -2,6 +2,7 @@
 
 mod events;
 mod keys;
+mod promote;
 mod rebuild;
 mod topics;
 mod upload;
@@ -63,6 +64,9 @@ enum Command {
     /// Make the key that the nodes of a cluster share
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Make a cluster of a single node that is stopped: copy its log, films and keys to Kafka, S3 and CQL servers.
+    /// Can be repeated after it was cut short
+    Promote(promote::Promote),
     /// Make or check the topics in Kafka
     #[command(subcommand)]
     Topics(topics::Topics),
@@ -105,6 +109,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Some(Command::Events(events)) => events.run(&config).await.map(|()| ExitCode::SUCCESS),
         Some(Command::Rebuild(rebuild)) => rebuild.run(&config).await.map(|()| ExitCode::SUCCESS),
         Some(Command::Keys(keys)) => keys.run(&config).map(|()| ExitCode::SUCCESS),
+        Some(Command::Promote(promote)) => promote.run(config).await.map(|()| ExitCode::SUCCESS),
         Some(Command::Topics(topics)) => topics.run(&config).await,
         Some(Command::Verify(verify)) => verify.run(&config).await,
         None => anyhow::bail!("say what to do, for example `spool serve`; `spool --help` lists it all"),

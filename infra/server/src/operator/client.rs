@@ -34,6 +34,11 @@ impl Ask {
     }
 }
 
+/// Whether a node runs on the directory.
+pub fn is_running(config: &Config) -> bool {
+    UnixStream::connect(socket_path(&config.data_dir)).is_ok()
+}
+
 /// Takes one line of JSON; false when no more are wanted.
 pub type Each<'a> = &'a mut dyn FnMut(&str) -> bool;
 

@@ -5,16 +5,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use spool_domain::ids::StreamId;
 use spool_log::{Log, ScanRecord};
-use spool_projections::Projections;
+use spool_projections::{Projections, WaitError};
 use spool_schemas::{CommitRef, Envelope};
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 const READ_BYTES: usize = 1 << 20;
 /// Verifying says how far it is this often, in records.
 const SAY_EVERY: u64 = 100_000;
-const CATCH_UP_WITHIN: Duration = Duration::from_secs(60);
+/// Views that stand still for this long do not catch up.
+const STANDSTILL: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Where answers go. Nobody listening ends the work.
 pub struct Lines(mpsc::Sender<Bytes>);
@@ -215,7 +217,7 @@ pub async fn rebuild(projections: &Projections, view: &str, lines: Lines) {
 
 /// Checks the log, then that every event decodes in order, then every view against a refold.
 pub async fn verify(log: Log, projections: Projections, lines: Lines) {
-    if projections.caught_up(CATCH_UP_WITHIN).await.is_err() {
+    if !catches_up(&projections, &lines).await {
         let _ = lines
             .say(&json!({"check": "views", "ok": false, "detail": "the views did not catch up with the log"}))
             .await;
@@ -229,6 +231,29 @@ pub async fn verify(log: Log, projections: Projections, lines: Lines) {
         }
     };
     let _ = tokio::task::spawn_blocking(work).await;
+}
+
+/// Waits for as long as the views move: those that are made anew may need hours. Says how far they are.
+async fn catches_up(projections: &Projections, lines: &Lines) -> bool {
+    let (mut seen, mut moved) = (vec![], Instant::now());
+    loop {
+        match projections.caught_up(LOOK_EVERY).await {
+            Ok(()) => return true,
+            Err(WaitError::Stopped | WaitError::UnknownView(_)) => return false,
+            Err(WaitError::TimedOut { .. } | WaitError::Rebuilding { .. }) => {}
+        }
+        let status = projections.status();
+        if status != seen {
+            (seen, moved) = (status, Instant::now());
+            let filling = seen.iter().filter_map(|view| view.rebuilding.as_ref());
+            for progress in filling {
+                // Whoever stopped looking is noticed by what is said next.
+                let _ = lines.say(progress).await;
+            }
+        } else if moved.elapsed() > STANDSTILL {
+            return false;
+        }
+    }
 }
 
 fn verify_log(log: &Log, lines: &Lines) -> Result<bool, NobodyListens> {
@@ -327,7 +352,10 @@ fn verify_views(projections: &Projections, lines: &Lines) -> Result<bool, Nobody
                     ),
                 };
                 let ok = view.equal && view.parked == 0;
-                lines.say_blocking(&json!({"check": format!("view {} equals a refold", view.view), "ok": ok, "detail": detail}))?;
+                lines.say_blocking(&json!({
+                    "check": format!("view {} equals a refold", view.view), "ok": ok, "detail": detail,
+                    "view": view.view, "content": view.hash, "commits": view.commits,
+                }))?;
             }
             Ok(views.iter().all(|view| view.equal && view.parked == 0))
         }

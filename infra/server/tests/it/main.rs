@@ -16,6 +16,7 @@ mod person;
 mod place;
 mod playback;
 mod powercut;
+mod promotion;
 mod public_topics;
 mod raw;
 mod server;

@@ -18,7 +18,10 @@ struct Listed {
 
 /// Every segment that any playlist lists can be fetched. A film that cannot be played yet lists nothing.
 pub async fn fetch_published(person: &Person, film: &Film, base: &str) -> Result<()> {
-    for rendition in renditions(person, film, base).await? {
+    let Some(master) = master(person, film, base).await? else {
+        return Ok(());
+    };
+    for rendition in renditions(&master).await? {
         fetch_all(&rendition).await?;
     }
     Ok(())
@@ -26,19 +29,21 @@ pub async fn fetch_published(person: &Person, film: &Film, base: &str) -> Result
 
 /// A finished film: every rendition is complete, as long as the film, and decodes without a complaint.
 pub async fn decode_whole(person: &Person, film: &Film, base: &str) -> Result<()> {
-    let renditions = renditions(person, film, base).await?;
-    if renditions.is_empty() {
-        broken!("{} is ready, yet cannot be played", film.id);
+    match master(person, film, base).await? {
+        Some(master) => decode_all(&master, film.seconds).await,
+        None => broken!("{} is ready, yet cannot be played", film.id),
     }
-    for rendition in renditions {
+}
+
+/// The same for whatever film has this master playlist.
+pub async fn decode_all(master: &Url, seconds: f64) -> Result<()> {
+    for rendition in renditions(master).await? {
         if !rendition.is_complete {
-            broken!("{} is ready, yet {} has no end", film.id, rendition.playlist);
+            broken!("the film is ready, yet {} has no end", rendition.playlist);
         }
-        if (rendition.seconds - film.seconds).abs() > 0.5 {
+        if (rendition.seconds - seconds).abs() > 0.5 {
             broken!(
-                "{} lasts {} s, but {} lists {} s",
-                film.id,
-                film.seconds,
+                "the film lasts {seconds} s, but {} lists {} s",
                 rendition.playlist,
                 rendition.seconds
             );
@@ -49,15 +54,17 @@ pub async fn decode_whole(person: &Person, film: &Film, base: &str) -> Result<()
     Ok(())
 }
 
-async fn renditions(person: &Person, film: &Film, base: &str) -> Result<Vec<Listed>> {
+/// Where the master playlist is, if there is one yet.
+async fn master(person: &Person, film: &Film, base: &str) -> Result<Option<Url>> {
     let page = person
         .read(base, &format!("/api/videos/{}", film.id), None)
         .await?;
-    let Some(master) = page.body["hls_url"].as_str() else {
-        return Ok(Vec::new());
-    };
-    let master = Url::parse(base)?.join(master)?;
-    let text = fetch_text(&master).await?;
+    let master = page.body["hls_url"].as_str();
+    Ok(master.map(|master| Url::parse(base)?.join(master)).transpose()?)
+}
+
+async fn renditions(master: &Url) -> Result<Vec<Listed>> {
+    let text = fetch_text(master).await?;
     let mut listed = Vec::new();
     for line in text
         .lines()
@@ -66,7 +73,7 @@ async fn renditions(person: &Person, film: &Film, base: &str) -> Result<Vec<List
         listed.push(read_playlist(master.join(line)?).await?);
     }
     if listed.is_empty() {
-        broken!("the master playlist of {} names no rendition:\n{text}", film.id);
+        broken!("the master playlist {master} names no rendition:\n{text}");
     }
     Ok(listed)
 }

@@ -101,6 +101,11 @@ impl Setup {
         ran.context("could not start spool")
     }
 
+    /// Starts `spool` with these words on the same settings, and waits for nothing.
+    pub fn begin(&self, words: &[&str]) -> Result<Child> {
+        self.command(words).spawn().context("could not start spool")
+    }
+
     /// Runs `spool verify` on the data, which no server may hold now.
     pub fn verify(&self) -> Result<()> {
         let mut command = self.command(&["verify", "--data"]);

@@ -78,3 +78,27 @@ fn a_missing_or_wrong_master_key_is_refused_loudly() {
         .mode();
     assert_eq!(mode & 0o777, 0o600);
 }
+
+#[test]
+fn a_master_key_is_given_once_and_replaces_none() {
+    let dir = folder();
+    let (ours, theirs) = (dir.path().join("keys"), dir.path().join("cluster/keys"));
+    let refused = Keys::give_master(&ours, &theirs).expect_err("there is none to give");
+    assert!(matches!(refused, KeysError::MasterMissing(_)), "{refused}");
+    let secret = open(&dir).derive("x");
+    let give = || Keys::give_master(&ours, &theirs);
+    assert_eq!(give().expect("given"), Given::Copied);
+    assert_eq!(give().expect("given again"), Given::WasThere);
+    assert_eq!(Keys::open(&theirs).expect("it is a key").derive("x"), secret);
+    let file = theirs.join("master.key");
+    let mode = |path: &Path| {
+        let found = std::fs::metadata(path).expect("it is there");
+        found.permissions().mode() & 0o777
+    };
+    assert_eq!((mode(&file), mode(&theirs)), (0o600, 0o700));
+
+    std::fs::write(&file, [7; 32]).expect("writable");
+    let refused = give().expect_err("it is another");
+    assert!(matches!(refused, KeysError::OtherMaster(_)), "{refused}");
+    assert_eq!(std::fs::read(&file).expect("it is there"), [7; 32]);
+}
