@@ -9,6 +9,7 @@ use crate::people::People;
 use crate::problem::{Kind, Problem};
 use crate::{accounts, asyncapi, docs, health, jobs, media, openapi, pages, uploads, videos, ws};
 use axum::Router;
+use axum::http::HeaderValue;
 use spool_blobs::Blobs;
 use spool_blobs::urls::UrlSigner;
 use spool_commands::{Commands, Token};
@@ -54,6 +55,7 @@ struct Inner {
     people: People,
     signer: UrlSigner,
     live: Live,
+    page_policy: HeaderValue,
     pages: Kept<videos::Question>,
     videos: Kept<Uuid>,
 }
@@ -68,6 +70,7 @@ impl Gateway {
             people: People::new(&parts),
             signer: UrlSigner::new(parts.keys.derive("urls")),
             live,
+            page_policy: pages::policy(parts.blobs.public_url("").as_deref()),
             pages: Kept::new(KEPT_PAGES),
             videos: Kept::new(KEPT_VIDEOS),
             parts,
@@ -121,6 +124,11 @@ impl Gateway {
 
     pub(crate) fn people(&self) -> &People {
         &self.0.people
+    }
+
+    /// What browsers may load for a page.
+    pub(crate) fn page_policy(&self) -> &HeaderValue {
+        &self.0.page_policy
     }
 
     pub(crate) fn signer(&self) -> &UrlSigner {

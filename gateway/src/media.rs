@@ -89,9 +89,9 @@ async fn rendition_file(
                 .query(move |projections| projections.catalogue().rendition(id, &rendition))
                 .await?;
             let media = media.ok_or_else(|| Problem::not_found("rendition"))?;
-            return Ok(
-                encoded(playlists::media(&media, signature(&uri).as_deref()), &video).answer(&headers),
-            );
+            let elsewhere = |folder: &str| gateway.everybodys_url(&video, folder);
+            let playlist = playlists::media(&media, signature(&uri).as_deref(), &elsewhere);
+            return Ok(encoded(playlist, &video).answer(&headers));
         }
         File::Init { attempt } => gateway.init(id, rendition, attempt).await?,
         File::Segment { index } => gateway.segment(id, rendition, index).await?,
@@ -276,6 +276,13 @@ impl Gateway {
                 "this address has expired; read the video again for a new one",
             )),
         }
+    }
+
+    /// Where everybody finds a blob of the video, or a folder of them, without us: nowhere if it is private, or there is
+    /// no such place.
+    pub(crate) fn everybodys_url(&self, video: &Video, key: &str) -> Option<String> {
+        let is_private = video.visibility == Visibility::Private;
+        self.parts().blobs.public_url(key).filter(|_| !is_private)
     }
 
     async fn init(

@@ -1,7 +1,9 @@
 //! The pages for people: part of the binary, sent with a strict policy, and the index for every address of theirs.
 
 use crate::encoded::{Caching, Encoded};
+use crate::gateway::Gateway;
 use crate::problem::{Kind, Problem};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use bytes::Bytes;
@@ -35,8 +37,41 @@ pub const GUARDS: [(HeaderName, HeaderValue); 3] = [
     (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
 ];
 
+/// The policy of pages whose films are also at an address elsewhere.
+pub fn policy(films: Option<&str>) -> HeaderValue {
+    let films = films.and_then(|address| Uri::try_from(address).ok());
+    let parts = films
+        .as_ref()
+        .map(|films| (films.scheme_str(), films.authority()));
+    let Some((Some(scheme), Some(authority))) = parts else {
+        return POLICY;
+    };
+    let mut widened = POLICY.to_str().unwrap_or_default().to_owned();
+    for what in ["img-src", "media-src", "connect-src"] {
+        widened = widened.replace(
+            &format!("{what} 'self'"),
+            &format!("{what} 'self' {scheme}://{authority}"),
+        );
+    }
+    HeaderValue::try_from(widened).unwrap_or(POLICY)
+}
+
 /// Whatever no route took: a file of the pages, one of their addresses, or nothing.
-pub async fn not_a_route(method: Method, uri: Uri, request: HeaderMap) -> Result<Response, Problem> {
+pub async fn not_a_route(
+    State(gateway): State<Gateway>,
+    method: Method,
+    uri: Uri,
+    request: HeaderMap,
+) -> Result<Response, Problem> {
+    let mut answer = page(&method, &uri, &request)?;
+    let policy = gateway.page_policy().clone();
+    answer
+        .headers_mut()
+        .insert(header::CONTENT_SECURITY_POLICY, policy);
+    Ok(answer)
+}
+
+fn page(method: &Method, uri: &Uri, request: &HeaderMap) -> Result<Response, Problem> {
     let path = uri.path().trim_start_matches('/');
     if path == "api" || path.starts_with("api/") {
         return Err(Problem::new(
@@ -44,24 +79,24 @@ pub async fn not_a_route(method: Method, uri: Uri, request: HeaderMap) -> Result
             "there is nothing at this address; /api/docs lists what there is",
         ));
     }
-    if method != Method::GET && method != Method::HEAD {
+    if *method != Method::GET && *method != Method::HEAD {
         let problem = Problem::new(Kind::MethodNotAllowed, "pages can only be read");
         return Err(problem.with_header(header::ALLOW, HeaderValue::from_static("GET, HEAD")));
     }
     if let Some(file) = files().get(path) {
-        return Ok(guarded(file.answer(&request)));
+        return Ok(guarded(file.answer(request)));
     }
     let accepted = request
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     if is_page(path) {
-        return Ok(guarded(index().answer(&request)));
+        return Ok(guarded(index().answer(request)));
     }
     if !accepted.contains("text/html") {
         return Err(Problem::new(Kind::NotFound, "there is nothing at this address"));
     }
-    let mut answer = guarded(index().answer(&request));
+    let mut answer = guarded(index().answer(request));
     *answer.status_mut() = StatusCode::NOT_FOUND;
     Ok(answer)
 }

@@ -375,7 +375,13 @@ impl Gateway {
             };
             video.hls_url = Some(format!("{base}{hls}master.m3u8{query}"));
         }
-        if video.thumbnail.is_some() {
+        if let Some(url) = video
+            .thumbnail
+            .as_ref()
+            .and_then(|thumbnail| self.everybodys_url(&video, thumbnail))
+        {
+            video.thumbnail_url = Some(url);
+        } else if video.thumbnail.is_some() {
             let path = format!("{folder}/thumbnail");
             let query = if is_private {
                 format!("?{}", self.signer().object(&path, expires()))

@@ -35,7 +35,7 @@ addresses_of() {
     done < <(processes_of "$1")
     case "$1" in
         kafka) echo "$addresses   (SPOOL_TEST_KAFKA=$addresses)" ;;
-        cassandra) echo "$addresses   (SPOOL_TEST_CASSANDRA=$addresses)" ;;
+        cassandra) echo "$addresses, user $CASSANDRA_USER, password $CASSANDRA_PASSWORD   (SPOOL_TEST_CASSANDRA=$addresses)" ;;
         s3 | minio) echo "http://$addresses, key $S3_ACCESS_KEY, secret $S3_SECRET_KEY, region $S3_REGION   (SPOOL_TEST_S3=http://$addresses)" ;;
         *) echo "$addresses" ;;
     esac

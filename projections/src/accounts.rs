@@ -75,6 +75,10 @@ impl View for AccountsView {
         1
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &[ACCOUNTS, PLACES]
+    }
+
     fn changes_of(&self) -> &'static str {
         ACCOUNTS
     }

@@ -171,6 +171,10 @@ impl View for AnalyticsView {
         1
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &[DAYS]
+    }
+
     fn changes_of(&self) -> &'static str {
         DAYS
     }

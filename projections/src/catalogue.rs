@@ -72,6 +72,8 @@ pub struct Media {
 /// What a media playlist is made of.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RenditionMedia {
+    pub video: VideoId,
+    pub job: JobId,
     pub state: RenditionState,
     pub over: bool,
     /// In order, without gaps, each by one attempt.
@@ -153,8 +155,14 @@ impl Catalogue {
         }
         // The chunks may have grown since the row was read.
         segments::truncate(&mut runs, state.segments);
-        let over = media.over;
-        Ok(Some(RenditionMedia { state, over, runs }))
+        let Media { video, job, over, .. } = media;
+        Ok(Some(RenditionMedia {
+            video,
+            job,
+            state,
+            over,
+            runs,
+        }))
     }
 
     /// Where segment `index` of a rendition is; none while it is not published.
@@ -172,7 +180,7 @@ impl Catalogue {
         else {
             return Ok(None);
         };
-        let folder = folder(&media, attempt, name);
+        let folder = folder(id, media.job, attempt, name);
         Ok(Some(SegmentPlace {
             attempt,
             job: media.job,
@@ -186,7 +194,7 @@ impl Catalogue {
     pub fn init_blob(&self, id: VideoId, name: &str, attempt: u32) -> Result<Option<String>, QueryError> {
         let found = rendition(&self.version()?.tables, id, name)?;
         let found = found.filter(|(state, _)| state.attempts.contains(&attempt));
-        Ok(found.map(|(_, media)| format!("{}/init.mp4", folder(&media, attempt, name))))
+        Ok(found.map(|(_, media)| format!("{}/init.mp4", folder(id, media.job, attempt, name))))
     }
 }
 
@@ -214,7 +222,14 @@ fn rendition(
     }))
 }
 
+impl RenditionMedia {
+    /// Where an attempt keeps its files among the blobs: `init.mp4`, and `{number}.m4s` for each segment.
+    pub fn folder(&self, attempt: u32) -> String {
+        folder(self.video, self.job, attempt, &self.state.name)
+    }
+}
+
 /// Where a job's attempt keeps a rendition.
-fn folder(media: &Media, attempt: u32, name: &str) -> String {
-    format!("renditions/{}/{}/{attempt}/{name}", media.video, media.job)
+fn folder(video: VideoId, job: JobId, attempt: u32, name: &str) -> String {
+    format!("renditions/{video}/{job}/{attempt}/{name}")
 }

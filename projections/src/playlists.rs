@@ -1,7 +1,8 @@
 //! HLS playlists (RFC 8216bis) of what has been published so far.
 //!
 //! URIs are relative, so the master playlist is at `…/hls/master.m3u8` and a media playlist at
-//! `…/hls/{rendition}/index.m3u8`. A query, such as a signature, is put behind every URI.
+//! `…/hls/{rendition}/index.m3u8`. A query, such as a signature, is put behind every URI. The files that everybody can read
+//! somewhere else, such as on a CDN, are named by where they are.
 
 use crate::catalogue::{Media, RenditionMedia, RenditionState};
 use spool_domain::media::RenditionKind;
@@ -43,10 +44,15 @@ pub fn master(media: &Media, query: Option<&str>) -> Option<String> {
     Some(text)
 }
 
-/// The media playlist of one rendition: it grows until the rendition or the job is over.
-pub fn media(rendition: &RenditionMedia, query: Option<&str>) -> String {
+/// The media playlist of one rendition: it grows until the rendition or the job is over. `elsewhere` is asked where everybody
+/// finds a folder of the blobs.
+pub fn media(
+    rendition: &RenditionMedia,
+    query: Option<&str>,
+    elsewhere: &dyn Fn(&str) -> Option<String>,
+) -> String {
     let mut text = String::new();
-    write_media(&mut text, rendition, Query(query)).expect("a string takes all text");
+    write_media(&mut text, rendition, Query(query), elsewhere).expect("a string takes all text");
     text
 }
 
@@ -107,7 +113,12 @@ fn write_variant(text: &mut String, picture: &RenditionState, sound: Option<&Ren
     writeln!(text)
 }
 
-fn write_media(text: &mut String, rendition: &RenditionMedia, query: Query<'_>) -> fmt::Result {
+fn write_media(
+    text: &mut String,
+    rendition: &RenditionMedia,
+    query: Query<'_>,
+    elsewhere: &dyn Fn(&str) -> Option<String>,
+) -> fmt::Result {
     let segments = || rendition.runs.iter().flat_map(|run| &run.segments);
     let longest_ms = segments().map(|segment| segment.duration_ms).max().unwrap_or(0);
     let target = longest_ms.div_ceil(1000).max(TARGET_SECONDS);
@@ -129,12 +140,20 @@ fn write_media(text: &mut String, rendition: &RenditionMedia, query: Query<'_>) 
     }
     let mut attempt = None;
     for run in &rendition.runs {
+        let folder = elsewhere(&rendition.folder(run.attempt));
         if attempt.replace(run.attempt) != Some(run.attempt) {
-            writeln!(text, "#EXT-X-MAP:URI=\"init-{}.mp4{query}\"", run.attempt)?;
+            match &folder {
+                Some(folder) => writeln!(text, "#EXT-X-MAP:URI=\"{folder}/init.mp4\"")?,
+                None => writeln!(text, "#EXT-X-MAP:URI=\"init-{}.mp4{query}\"", run.attempt)?,
+            }
         }
         for (index, segment) in (run.from..).zip(&run.segments) {
             let (seconds, millis) = (segment.duration_ms / 1000, segment.duration_ms % 1000);
-            writeln!(text, "#EXTINF:{seconds}.{millis:03},\n{index}.m4s{query}")?;
+            writeln!(text, "#EXTINF:{seconds}.{millis:03},")?;
+            match &folder {
+                Some(folder) => writeln!(text, "{folder}/{index}.m4s")?,
+                None => writeln!(text, "{index}.m4s{query}")?,
+            }
         }
     }
     if ended {

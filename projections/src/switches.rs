@@ -28,6 +28,10 @@ impl View for Switches {
         1
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &[SWITCHES]
+    }
+
     fn changes_of(&self) -> &'static str {
         SWITCHES
     }

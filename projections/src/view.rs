@@ -16,6 +16,9 @@ pub trait View: Send + Sync + 'static {
     /// Rises when the shape or the meaning of the rows changes: rows of another schema are rebuilt from the log.
     fn schema(&self) -> u32;
 
+    /// The tables that it writes to: they are made before anybody waits for a row of theirs.
+    fn tables(&self) -> &'static [&'static str];
+
     /// The table whose partition keys are told to those who follow the view's changes.
     fn changes_of(&self) -> &'static str;
 

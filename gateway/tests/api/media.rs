@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use spool_blobs::Durability;
 use spool_domain::jobs::{Command, Fact};
 use spool_domain::media::{Film, Rendition, RenditionKind, Segment};
+use spool_platform::config::BlobsBackend;
 
 const SEGMENT: &[u8] = b"moof and mdat of a segment";
 
@@ -87,6 +88,46 @@ fn address(video: &Value, name: &str) -> String {
         .as_str()
         .unwrap_or_else(|| panic!("no {name} in {video}"))
         .to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn films_for_everybody_are_fetched_from_the_cdn_and_private_ones_are_not() {
+    let world = World::open_with(|config| {
+        config.blobs.backend = BlobsBackend::S3;
+        config.s3.cdn_url = Some("https://cdn.example.org/films/".to_owned());
+    })
+    .await;
+    let ada = world.person("ada").await;
+    for (visibility, is_elsewhere) in [("public", true), ("private", false)] {
+        let video = world.playable(&ada, visibility).await;
+        let thumbnail = video["thumbnail_url"].as_str().expect("there is one");
+        assert_eq!(
+            thumbnail.starts_with("https://cdn.example.org/films/renditions/"),
+            is_elsewhere,
+            "{thumbnail}"
+        );
+        let id = video["id"].as_str().expect("an id");
+        let playlist = world
+            .get(&format!("/api/storage/videos/{id}/hls/360p/index.m3u8"))
+            .by(&ada)
+            .send()
+            .await;
+        check(&playlist, 200);
+        let text = playlist.text();
+        let folder = format!("https://cdn.example.org/films/renditions/{id}/");
+        for file in ["/1/360p/init.mp4", "/1/360p/0.m4s", "/1/360p/1.m4s"] {
+            let is_named = text
+                .lines()
+                .any(|line| line.contains(&folder) && line.trim_end_matches('"').ends_with(file));
+            assert_eq!(is_named, is_elsewhere, "{file} in {text}");
+        }
+    }
+    let page = world.get("/").send().await;
+    let policy = page.header("content-security-policy");
+    for what in ["img-src", "media-src", "connect-src"] {
+        let allowed = format!("{what} 'self' https://cdn.example.org ");
+        assert!(policy.contains(&allowed), "{policy}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

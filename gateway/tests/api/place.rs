@@ -5,9 +5,9 @@ use spool_blobs::{Access, Blobs, S3Settings, Settings as BlobSettings};
 use spool_kafka::Connection;
 use spool_kafka::topics::{TopicSpec, ensure};
 use spool_log::{KafkaConfig, Log};
-use spool_platform::config::Config;
-use spool_services::{Cassandra, Kafka, S3, fresh_name};
-use spool_tables::{CqlSettings, Tables};
+use spool_platform::config::{BlobsBackend, Config};
+use spool_services::{Cassandra, Kafka, Keyspace, S3, fresh_name};
+use spool_tables::{CqlSettings, Credentials, Tables};
 use std::time::Duration;
 
 /// All tests load a few small servers at once, and none of them is about time.
@@ -20,6 +20,8 @@ pub struct Place {
     /// Of the snapshots, which are the node's own.
     pub own_tables: Tables,
     pub blobs: Blobs,
+    /// To be dropped when all of the above is.
+    pub keyspace: Option<Keyspace>,
 }
 
 pub fn is_on_servers() -> bool {
@@ -37,11 +39,11 @@ impl Place {
         if is_on_servers() {
             Self::on_servers(config).await
         } else {
-            Self::in_folder(config)
+            Self::in_folder(config).await
         }
     }
 
-    fn in_folder(config: &Config) -> Self {
+    async fn in_folder(config: &Config) -> Self {
         let data = &config.data_dir;
         let log = Log::open(spool_log::Config {
             partitions: config.log.partitions,
@@ -49,30 +51,44 @@ impl Place {
             ..spool_log::Config::new(data.join("log"))
         });
         let tables = Tables::open(data.join("tables")).expect("the tables open");
-        let blobs = Blobs::open(BlobSettings {
-            dir: data.join("blobs"),
-            min_free_bytes: config.uploads.min_free_bytes,
-        });
+        let blobs = match config.blobs.backend {
+            BlobsBackend::Local => Blobs::open(BlobSettings {
+                dir: data.join("blobs"),
+                min_free_bytes: config.uploads.min_free_bytes,
+            })
+            .expect("the blobs open"),
+            // Some stories are about a bucket, wherever the rest is.
+            BlobsBackend::S3 => bucket(started(S3::shared).await, config).await,
+        };
         Self {
             log: log.expect("the log opens"),
             own_tables: tables.clone(),
             tables,
-            blobs: blobs.expect("the blobs open"),
+            blobs,
+            keyspace: None,
         }
     }
 
     async fn on_servers(config: &Config) -> Self {
         let servers = || (Kafka::shared(), Cassandra::shared(), S3::shared());
-        let started = tokio::task::spawn_blocking(servers).await;
-        let (kafka, cassandra, s3) = started.expect("the servers start");
+        let (kafka, cassandra, s3) = started(servers).await;
         let data = &config.data_dir;
+        let keyspace = cassandra.keyspace("api_");
         Self {
             log: kafka_log(kafka, config).await,
-            tables: cql_tables(cassandra),
+            tables: cql_tables(cassandra, &keyspace),
             own_tables: Tables::open(data.join("tables")).expect("the tables open"),
-            blobs: bucket(s3).await,
+            blobs: bucket(s3, config).await,
+            keyspace: Some(keyspace),
         }
     }
+}
+
+/// Starting takes a while, the first time.
+async fn started<T: Send + 'static>(servers: fn() -> T) -> T {
+    tokio::task::spawn_blocking(servers)
+        .await
+        .expect("the servers start")
 }
 
 async fn kafka_log(kafka: &Kafka, config: &Config) -> Log {
@@ -99,14 +115,18 @@ async fn kafka_log(kafka: &Kafka, config: &Config) -> Log {
     log
 }
 
-fn cql_tables(cassandra: &Cassandra) -> Tables {
+fn cql_tables(cassandra: &Cassandra, keyspace: &Keyspace) -> Tables {
     let mut settings = CqlSettings::new([cassandra.contact_point()]);
-    settings.keyspace = fresh_name("api_");
+    settings.credentials = Some(Credentials {
+        user: cassandra.user().to_owned(),
+        password: cassandra.password().to_owned(),
+    });
+    settings.keyspace = keyspace.name().to_owned();
     settings.request_timeout = PATIENCE;
     Tables::cql(settings).expect("the server answers")
 }
 
-async fn bucket(s3: &S3) -> Blobs {
+async fn bucket(s3: &S3, config: &Config) -> Blobs {
     let access = Access::Keys {
         access_key: s3.access_key().to_owned(),
         secret_key: s3.secret_key().to_owned(),
@@ -114,6 +134,7 @@ async fn bucket(s3: &S3) -> Blobs {
     let settings = S3Settings {
         region: s3.region().to_owned(),
         create_bucket: true,
+        cdn_url: config.s3.cdn_url.clone(),
         ..S3Settings::new(s3.endpoint(), &fresh_name("api-"), access)
     };
     Blobs::s3(settings).await.expect("the bucket is made")

@@ -20,6 +20,7 @@ use spool_platform::signals::Signals;
 use spool_platform::telemetry;
 use spool_projections::{Projections, Switcher};
 use spool_schemas::CommitRef;
+use spool_services::Keyspace;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +45,8 @@ pub struct World {
     pub projections: Projections,
     data: PathBuf,
     _stop: DropGuard,
-    // The last to go: what is above has files in it.
+    // The last to go: what is above has tables and files there.
+    _keyspace: Option<Keyspace>,
     _dir: TempDir,
 }
 
@@ -77,6 +79,7 @@ impl World {
             tables,
             own_tables,
             blobs,
+            keyspace,
         } = Place::open(&config).await;
         let clock = Clock::manual(START_MS);
         let keys = Keys::open(&data.join("keys")).expect("the keys open");
@@ -128,6 +131,7 @@ impl World {
             projections,
             data,
             _stop,
+            _keyspace: keyspace,
             _dir: dir,
         }
     }

@@ -1,29 +1,38 @@
 //! Apache Cassandra, which speaks the CQL that ScyllaDB speaks.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
 use std::sync::OnceLock;
-use std::time::Duration;
 
-use crate::Failed;
-use crate::places::{self, Folder};
+use crate::cql::Session;
+use crate::places::{self, Folder, setting};
 use crate::ports::Port;
 use crate::single::{Kind, Single};
+use crate::{Failed, fresh_name};
 
 const CASSANDRA: Kind = Kind {
     what: "Cassandra",
     script: "cassandra/start.sh",
-    serves: answers_cql,
+    words: &[],
+    serves: lets_us_in,
 };
 
-/// One node without keyspaces, ended and forgotten when dropped. Anyone may connect; its data centre is `datacenter1`.
+/// Nobody can kill a shared one, so it need not find its tables again.
+const NEVER_RESTARTED: Kind = Kind {
+    words: &["never-restarted"],
+    ..CASSANDRA
+};
+
+/// One node without keyspaces, ended and forgotten when dropped. Whoever connects has to log in; its data centre is
+/// `datacenter1`.
 pub struct Cassandra {
     contact_point: String,
+    user: String,
+    password: String,
     server: Option<Single>,
 }
 
 impl Cassandra {
-    /// The node that all tests of this process share, or the one at `SPOOL_TEST_CASSANDRA` (host:port).
+    /// The node that all tests of this process share, or the one at `SPOOL_TEST_CASSANDRA` (host:port), with
+    /// `SPOOL_TEST_CASSANDRA_USER` and `SPOOL_TEST_CASSANDRA_PASSWORD`, if they are not as usual here.
     ///
     /// # Panics
     ///
@@ -31,36 +40,73 @@ impl Cassandra {
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Cassandra> = OnceLock::new();
         SHARED.get_or_init(|| match std::env::var("SPOOL_TEST_CASSANDRA") {
-            Ok(contact_point) => Self {
-                contact_point,
-                server: None,
-            },
-            Err(_) => Self::start().expect("a node of Cassandra to share starts"),
+            Ok(contact_point) => Self::of_somebody_else(contact_point),
+            Err(_) => Port::free()
+                .and_then(|cql| Self::start_at(&NEVER_RESTARTED, cql, Port::free()?))
+                .expect("a node of Cassandra to share starts"),
         })
     }
 
     /// Starts a node on free ports.
     pub fn start() -> Result<Self, Failed> {
-        Self::start_at(Port::free()?, Port::free()?)
+        Self::start_at(&CASSANDRA, Port::free()?, Port::free()?)
     }
 
     /// Starts a node on given ports: for CQL, and for other nodes, of which there are none.
     pub fn start_on(cql: u16, storage: u16) -> Result<Self, Failed> {
-        Self::start_at(Port::chosen(cql), Port::chosen(storage))
+        Self::start_at(&CASSANDRA, Port::chosen(cql), Port::chosen(storage))
     }
 
-    fn start_at(cql: Port, storage: Port) -> Result<Self, Failed> {
+    fn start_at(kind: &'static Kind, cql: Port, storage: Port) -> Result<Self, Failed> {
         places::fetch("cassandra")?;
-        let server = Single::start(&CASSANDRA, Folder::fresh("cassandra")?, vec![cql, storage])?;
+        let server = Single::start(kind, Folder::fresh("cassandra")?, vec![cql, storage])?;
         Ok(Self {
             contact_point: server.address(),
+            user: setting("CASSANDRA_USER").to_owned(),
+            password: setting("CASSANDRA_PASSWORD").to_owned(),
             server: Some(server),
         })
+    }
+
+    fn of_somebody_else(contact_point: String) -> Self {
+        let said = |name: &str| {
+            let variable = format!("SPOOL_TEST_{name}");
+            std::env::var(variable).unwrap_or_else(|_| setting(name).to_owned())
+        };
+        Self {
+            contact_point,
+            user: said("CASSANDRA_USER"),
+            password: said("CASSANDRA_PASSWORD"),
+            server: None,
+        }
     }
 
     /// Where drivers connect first, as `host:port`.
     pub fn contact_point(&self) -> &str {
         &self.contact_point
+    }
+
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+
+    /// Says something to it, on a connection of its own. The body of the result, unread.
+    pub fn say(&self, cql: &str) -> Result<Vec<u8>, Failed> {
+        Session::open(&self.contact_point, &self.user, &self.password)
+            .and_then(|mut session| session.say(cql))
+            .map_err(Failed::doing(format!("have Cassandra do {cql:?}")))
+    }
+
+    /// A keyspace for one test.
+    pub fn keyspace(&'static self, prefix: &str) -> Keyspace {
+        Keyspace {
+            cassandra: self,
+            name: fresh_name(prefix),
+        }
     }
 
     /// SIGKILL. Its data and ports are kept, and what it acknowledged is there after a restart.
@@ -93,17 +139,33 @@ impl Cassandra {
     }
 }
 
-/// Asks for its options, in version 4 of the protocol, and looks whether it lists them.
-fn answers_cql(port: u16) -> bool {
-    const OPTIONS: [u8; 9] = [4, 0, 0, 0, 5, 0, 0, 0, 0];
-    const SUPPORTED: u8 = 6;
-    let ask = || -> std::io::Result<bool> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-        stream.write_all(&OPTIONS)?;
-        let mut header = [0; 9];
-        stream.read_exact(&mut header)?;
-        Ok(header[4] == SUPPORTED)
-    };
-    ask().unwrap_or(false)
+/// The name of a keyspace that nobody used yet. Dropped, it takes with it whatever was made there: each table costs the node
+/// memory for as long as it is there, and all tests together make more of them than a small one bears.
+pub struct Keyspace {
+    cassandra: &'static Cassandra,
+    name: String,
+}
+
+impl Keyspace {
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Drop for Keyspace {
+    fn drop(&mut self) {
+        let dropped = self
+            .cassandra
+            .say(&format!("DROP KEYSPACE IF EXISTS {}", self.name));
+        if let Err(failed) = dropped {
+            // Not the test's fault, but perhaps the reason why a later one fails.
+            eprintln!("{failed}");
+        }
+    }
+}
+
+/// A node listens some time before it has the user that it makes by itself.
+fn lets_us_in(port: u16) -> bool {
+    let (user, password) = (setting("CASSANDRA_USER"), setting("CASSANDRA_PASSWORD"));
+    Session::open(&format!("127.0.0.1:{port}"), user, password).is_ok()
 }

@@ -12,6 +12,7 @@
 //! killed, whatever kills it, a watcher does the same. Calls block, for seconds where a JVM starts.
 
 mod cassandra;
+mod cql;
 mod failed;
 mod kafka;
 mod names;
@@ -23,7 +24,7 @@ mod s3;
 mod single;
 mod waiting;
 
-pub use cassandra::Cassandra;
+pub use cassandra::{Cassandra, Keyspace};
 pub use failed::Failed;
 pub use kafka::{Brokers, Kafka};
 pub use names::fresh_name;

@@ -13,14 +13,19 @@ use crate::single::{Kind, Single};
 const VERSITYGW: Kind = Kind {
     what: "versitygw",
     script: "s3/start.sh",
+    words: &[],
     serves: answers_http,
 };
 
 const MINIO: Kind = Kind {
     what: "MinIO",
     script: "minio/start.sh",
+    words: &[],
     serves: answers_http,
 };
+
+/// Instead of an endpoint, the kind of server to start.
+const AS_MINIO: &str = "minio";
 
 /// A server without buckets, ended and forgotten when dropped. Requests are signed and go to paths, not to host names.
 pub struct S3 {
@@ -41,13 +46,17 @@ impl S3 {
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<S3> = OnceLock::new();
         SHARED.get_or_init(|| match std::env::var("SPOOL_TEST_S3") {
-            Ok(endpoint) => Self::of_somebody_else(endpoint),
-            Err(_) => Self::start().expect("an S3 server to share starts"),
+            Ok(endpoint) if endpoint != AS_MINIO => Self::of_somebody_else(endpoint),
+            _ => Self::start().expect("an S3 server to share starts"),
         })
     }
 
-    /// Starts versitygw on a free port.
+    /// Starts versitygw on a free port; MinIO where `SPOOL_TEST_S3` is `minio`, which is how its campaign has all tests
+    /// use it.
     pub fn start() -> Result<Self, Failed> {
+        if std::env::var("SPOOL_TEST_S3").is_ok_and(|kind| kind == AS_MINIO) {
+            return Self::start_minio();
+        }
         Self::start_at("s3", &VERSITYGW, Port::free()?)
     }
 

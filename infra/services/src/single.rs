@@ -13,6 +13,8 @@ pub struct Kind {
     pub what: &'static str,
     /// Below `infra/services`.
     pub script: &'static str,
+    /// What it is told after its ports.
+    pub words: &'static [&'static str],
     /// Whether it answers at the first of its ports.
     pub serves: fn(u16) -> bool,
 }
@@ -31,7 +33,11 @@ impl Single {
     pub fn start(kind: &'static Kind, folder: Folder, ports: Vec<Port>) -> Result<Self, Failed> {
         let mut server = Self {
             kind,
-            words: ports.iter().map(|port| port.number().to_string()).collect(),
+            words: ports
+                .iter()
+                .map(|port| port.number().to_string())
+                .chain(kind.words.iter().map(|word| (*word).to_owned()))
+                .collect(),
             // One below, because the watcher removes the folder that has the data and then the one around it.
             data: folder.path().join("data"),
             process: None,

@@ -1,9 +1,9 @@
 //! Measures commits into a real Apache Cassandra beside a bare loop of prepared inserts of the same rows, with as many of
 //! them on their way at once. Prints one JSON line for each figure; the ratio is product to bare.
 //!
-//! `cargo run --release -p spool-tables --example bench_cql [-- ROWS ROUNDS [HOST:PORT]]`: without an address it starts a server
-//! of its own. Product and bare loop take turns, because a server's mood changes by the second; the ratio is the median
-//! of those of neighbours. `BENCH_ROUNDS=1` prints each round to stderr.
+//! `cargo run --release -p spool-tables --example bench_cql [-- ROWS ROUNDS]`, on a server of its own or the one that
+//! `SPOOL_TEST_CASSANDRA` names. Product and bare loop take turns, because a server's mood changes by the second; the ratio
+//! is the median of those of neighbours. `BENCH_ROUNDS=1` prints each round to stderr.
 use std::error::Error;
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::statement::prepared::PreparedStatement;
 use spool_services::{Cassandra, fresh_name};
-use spool_tables::{Batch, CqlSettings, Position, Tables, TablesError, ViewTables};
+use spool_tables::{Batch, CqlSettings, Credentials, Position, Tables, TablesError, ViewTables};
 
 /// As many as the product sends in bulk.
 const IN_FLIGHT: usize = 256;
@@ -25,23 +25,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let rows: usize = arguments.next().map_or(Ok(40_000), |text| text.parse())?;
     let rounds: usize = arguments.next().map_or(Ok(5), |text| text.parse())?;
-    let (own, address) = match arguments.next() {
-        Some(address) => (None, address),
-        None => {
-            let own = Cassandra::start()?;
-            let address = own.contact_point().to_owned();
-            (Some(own), address)
-        }
-    };
+    let cassandra = Cassandra::shared();
     let keyspace = fresh_name("bench_");
-    let mut settings = CqlSettings::new([&address]);
+    let mut settings = CqlSettings::new([cassandra.contact_point()]);
+    settings.credentials = Some(Credentials {
+        user: cassandra.user().to_owned(),
+        password: cassandra.password().to_owned(),
+    });
     settings.keyspace.clone_from(&keyspace);
     let view = Tables::cql(settings)?.view("bench", 1)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let bare = runtime.block_on(Bare::connect(&address, &keyspace))?;
+    let bare = runtime.block_on(Bare::connect(cassandra, &keyspace))?;
     let mut next = 0;
     // The first rows go through code that the server has not compiled yet.
     product(&view, rows / 2, 1, &mut next)?;
@@ -67,7 +64,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         pairs.push((one_by_one(&view, &mut next)?, theirs));
     }
     report("a commit of one row", "ms", pairs);
-    drop(own);
     Ok(())
 }
 
@@ -125,8 +121,12 @@ struct Bare {
 }
 
 impl Bare {
-    async fn connect(address: &str, keyspace: &str) -> Result<Self, Box<dyn Error>> {
-        let session = SessionBuilder::new().known_node(address).build().await?;
+    async fn connect(cassandra: &Cassandra, keyspace: &str) -> Result<Self, Box<dyn Error>> {
+        let session = SessionBuilder::new()
+            .known_node(cassandra.contact_point())
+            .user(cassandra.user(), cassandra.password())
+            .build()
+            .await?;
         let columns =
             "pk text, sk text, value blob, log_partition int, log_offset bigint, PRIMARY KEY (pk, sk)";
         let create = format!("CREATE TABLE {keyspace}.bare ({columns})");

@@ -80,7 +80,7 @@ impl ViewTables {
         on!(self, view => view.count(table, pk))
     }
 
-    /// The tables that were ever written to, by name.
+    /// The tables that were ever written to, by name; in CQL also those that were made.
     pub fn tables(&self) -> Vec<String> {
         on!(self, view => view.tables())
     }
@@ -111,6 +111,15 @@ impl ViewTables {
         match &self.0 {
             Backend::Embedded(_) => Ok(()),
             Backend::Cql(view) => view.take_over(),
+        }
+    }
+
+    /// Makes the tables that rows will be written to. In CQL the first write to a table would make it too, and everybody who
+    /// waits for that row would wait for the schema to change. Embedded, there is nothing to make.
+    pub fn make(&self, tables: &[&str]) -> Result<(), TablesError> {
+        match &self.0 {
+            Backend::Embedded(_) => Ok(()),
+            Backend::Cql(view) => view.make(tables),
         }
     }
 

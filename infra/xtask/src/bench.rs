@@ -19,8 +19,8 @@ cargo xtask bench [NAME…]
 Builds with optimisation, runs the measurements one after another and writes infra/docs/BENCHMARKS.md. Each compares
 the product with an ideal in the same run, because two runs on a busy machine cannot be compared.
 
-  NAME    only some of: append, http, rebuild, transcode, first_segment, kafka, give_kafka, takeover, cql (the others keep their
-          last figures)
+  NAME    only some of: append, http, rebuild, transcode, first_segment, kafka, give_kafka, takeover, cql, rebuild_cql
+          (the others keep their last figures)
 ";
 
 /// One measurement: an example program that prints a JSON object a line.
@@ -94,6 +94,13 @@ pub const BENCHES: &[Bench] = &[
         name: "cql",
         package: "spool-tables",
         about: "Commits of a view into Apache Cassandra, beside a bare loop of prepared inserts.",
+        needs_servers: true,
+    },
+    Bench {
+        name: "rebuild_cql",
+        package: "spool-projections",
+        about: "Rebuild of the catalogue from the log into Apache Cassandra, beside a bare loop of prepared inserts of \
+                the rows that it leaves there. A row that the fold changes again after it was written counts once.",
         needs_servers: true,
     },
 ];

@@ -43,6 +43,14 @@ pub fn fetch() -> Result<()> {
     Ok(())
 }
 
+/// Fetches what only a campaign starts. Go builds it, which takes some minutes.
+pub fn fetch_minio() -> Result<()> {
+    let step = say::step("building MinIO, if missing");
+    cargo::succeed(script("fetch.sh").arg("minio"))?;
+    step.done();
+    Ok(())
+}
+
 fn script(name: &str) -> Command {
     let mut command = Command::new(cargo::root().join("infra/services").join(name));
     command.current_dir(cargo::root());

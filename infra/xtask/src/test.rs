@@ -19,8 +19,8 @@ pub const HELP: &str = "
 cargo xtask test [FILTER] [--seed S]
 
 Installs what is missing, builds the pages and the workspace once, fetches Kafka, Cassandra and an S3 server (once), and
-runs every test: rules, properties, contract suites, stories over HTTP, pages in a real Chromium, and a tenth of each
-crash campaign on the real binary.
+runs every test: rules, properties, contract suites, stories over HTTP (on embedded storage and again on these servers),
+pages in a real Chromium, and a tenth of each crash campaign on the real binary.
 CI runs exactly this.
 
   FILTER      run only the tests whose names contain this
@@ -43,22 +43,19 @@ pub fn run(mut flags: Flags) -> Result<()> {
     std::fs::write(log_file(), "")?;
 
     let step = say::step("running the tests");
-    let mut words = vec![
-        "test",
-        "--workspace",
-        "--lib",
-        "--bins",
-        "--tests",
-        "--no-fail-fast",
-        "--",
-    ];
-    words.extend(filter.as_deref());
-    words.push("--show-output");
-    let mut command = in_test_world(&node, &words);
+    let mut command = tests(&node, &["--lib", "--bins", "--tests"], filter.as_deref());
     if let Some(seed) = seed {
         command.env("CAMPAIGN_SEED", seed);
     }
     let mut transcript = Transcript::default();
+    let ended_well = follow(&mut command, |line| transcript.read(line))?;
+    transcript.end(ended_well);
+    step.done();
+
+    let step = say::step("telling the stories of the API again, on Kafka, Cassandra and S3");
+    let mut command = tests(&node, &["--test", "api"], filter.as_deref());
+    command.env("SPOOL_TEST_WORLD", "servers");
+    transcript.enter("on servers: ");
     let ended_well = follow(&mut command, |line| transcript.read(line))?;
     transcript.end(ended_well);
     step.done();
@@ -86,6 +83,16 @@ pub fn build_everything() -> Result<()> {
     cargo::run(&["build", "--workspace", "--bins", "--tests"])?;
     step.done();
     Ok(())
+}
+
+/// The tests of these targets whose names contain the filter.
+fn tests(node: &NodeJs, targets: &[&str], filter: Option<&str>) -> Command {
+    let mut words = vec!["test", "--workspace", "--no-fail-fast"];
+    words.extend(targets);
+    words.push("--");
+    words.extend(filter);
+    words.push("--show-output");
+    in_test_world(node, &words)
 }
 
 /// A cargo command whose tests find the Node.js that drives the browser.

@@ -35,6 +35,10 @@ impl View for CatalogueView {
         1
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &[VIDEOS, JOBS, PUBLIC, OWNED, SEGMENTS]
+    }
+
     fn changes_of(&self) -> &'static str {
         VIDEOS
     }

@@ -22,6 +22,10 @@ impl View for JobsView {
         1
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &[JOBS, STAGES, COUNTS]
+    }
+
     fn changes_of(&self) -> &'static str {
         JOBS
     }

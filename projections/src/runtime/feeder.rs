@@ -65,6 +65,7 @@ impl Feeder {
     ) -> Result<Self, TablesError> {
         // What a writer before this one left half written is finished first: a fold relies on whole commits.
         version.tables.take_over()?;
+        version.tables.make(view.tables())?;
         let rows = Rows::new(Some(version.tables.clone()), CACHE_BYTES);
         let mut feeder = Self {
             view,

@@ -98,6 +98,8 @@ fn media(finished: bool, over: bool) -> RenditionMedia {
             .collect(),
     };
     RenditionMedia {
+        video: VideoId(Uuid::from_u128(1)),
+        job: JobId(Uuid::from_u128(2)),
         state,
         over,
         runs: vec![run(1, 0, &[4_000, 4_004]), run(2, 2, &[1_960])],
@@ -108,31 +110,53 @@ fn media(finished: bool, over: bool) -> RenditionMedia {
 fn a_media_playlist_grows_while_the_job_runs() {
     insta::assert_snapshot!(playlists::media(
         &media(false, false),
-        Some("expires=1&signature=abc")
+        Some("expires=1&signature=abc"),
+        &|_| None
     ));
 }
 
 #[test]
 fn a_media_playlist_is_final_when_the_job_is_over() {
-    insta::assert_snapshot!(playlists::media(&media(true, true), None));
+    insta::assert_snapshot!(playlists::media(&media(true, true), None, &|_| None));
+}
+
+#[test]
+fn files_that_everybody_finds_elsewhere_are_named_by_where_they_are() {
+    let rendition = media(true, true);
+    let elsewhere = |folder: &str| Some(format!("https://cdn.example.org/{folder}"));
+    let text = playlists::media(&rendition, Some("signature=abc"), &elsewhere);
+    let folder = |attempt| format!("https://cdn.example.org/{}", rendition.folder(attempt));
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("renditions/")).collect();
+    let (first, second) = (folder(1), folder(2));
+    assert_eq!(
+        lines,
+        [
+            format!("#EXT-X-MAP:URI=\"{first}/init.mp4\""),
+            format!("{first}/0.m4s"),
+            format!("{first}/1.m4s"),
+            format!("#EXT-X-MAP:URI=\"{second}/init.mp4\""),
+            format!("{second}/2.m4s"),
+        ]
+    );
+    assert!(!text.contains("signature"), "{text}");
 }
 
 #[test]
 fn a_finished_rendition_ends_before_the_job_does_unless_it_is_provisional() {
     let mut rendition = media(true, false);
-    let text = playlists::media(&rendition, None);
+    let text = playlists::media(&rendition, None, &|_| None);
     assert!(
         text.contains("TYPE:EVENT") && text.ends_with("#EXT-X-ENDLIST\n"),
         "{text}"
     );
     rendition.state.provisional = true;
-    assert!(!playlists::media(&rendition, None).contains("ENDLIST"));
+    assert!(!playlists::media(&rendition, None, &|_| None).contains("ENDLIST"));
 }
 
 #[test]
 fn the_target_duration_stays_while_segments_come() {
     let target = |rendition: &RenditionMedia| {
-        let text = playlists::media(rendition, None);
+        let text = playlists::media(rendition, None, &|_| None);
         text.lines()
             .find(|line| line.contains("TARGETDURATION"))
             .map(String::from)

@@ -7,7 +7,8 @@ use spool_domain::ids::ViewId;
 use spool_log::Log;
 use spool_projections::{Projections, Switcher, Verified};
 use spool_schemas::Commit;
-use spool_tables::{CqlSettings, Tables};
+use spool_services::Cassandra;
+use spool_tables::{CqlSettings, Credentials, Tables};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -104,13 +105,17 @@ fn start(log: &Log, dir: &TempDir) -> Projections {
     Projections::start(log.clone(), tables(dir), switcher(log.clone())).expect("the views start")
 }
 
-/// The world's tables: in its directory, or in a keyspace of its own on the CQL server at `SPOOL_TEST_VIEWS_CQL`
-/// (host:port).
+/// The world's tables: in its directory, or, with `SPOOL_TEST_WORLD=servers`, in a keyspace of its own on Cassandra.
 pub fn tables(dir: &TempDir) -> Tables {
-    let Ok(contact_point) = std::env::var("SPOOL_TEST_VIEWS_CQL") else {
+    if std::env::var("SPOOL_TEST_WORLD").is_err() {
         return Tables::open(dir.path().join("tables")).expect("a directory for tables can be made");
-    };
-    let mut settings = CqlSettings::new([contact_point]);
+    }
+    let cassandra = Cassandra::shared();
+    let mut settings = CqlSettings::new([cassandra.contact_point()]);
+    settings.credentials = Some(Credentials {
+        user: cassandra.user().to_owned(),
+        password: cassandra.password().to_owned(),
+    });
     let name = dir.path().file_name().expect("it lies below another directory");
     // The directory's name is unique, but for upper and lower case, and has other signs than a keyspace may.
     let name = name.as_encoded_bytes().iter().map(|byte| format!("{byte:02x}"));

@@ -318,11 +318,12 @@ pub(super) const FIELDS: &[Field] = &[
     ),
     optional(
         "s3.browser_endpoint",
-        "What browsers call the S3 server. Unset: the same as s3.endpoint.",
+        "What browsers call the S3 server, where they are given signed addresses there. Unset: the same as s3.endpoint.",
     ),
     optional(
         "s3.cdn_url",
-        "Where everybody can read the objects, for example a CDN before the bucket. Unset: nowhere.",
+        "Where everybody can read the objects, for example a CDN before the bucket: segments and pictures of films that are not \
+         private are fetched there. It has to allow the pages' origin. Unset: nowhere.",
     ),
 ];
 

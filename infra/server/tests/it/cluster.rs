@@ -64,6 +64,8 @@ impl Servers<'_> {
             .with("KAFKA_REPLICATION", "1")
             .with("TABLES_BACKEND", "cql")
             .with("CQL_CONTACT_POINTS", self.cassandra.contact_point())
+            .with("CQL_USER", self.cassandra.user())
+            .with("CQL_PASSWORD", self.cassandra.password())
             .with("CQL_KEYSPACE", &fresh_name("it_"))
             // One small server for all tests, and most of them are not about time.
             .with("CQL_REQUEST_TIMEOUT_MS", "20000")

@@ -53,6 +53,13 @@ impl Setup {
         self
     }
 
+    /// A setting taken back.
+    pub fn without(mut self, name: &str) -> Self {
+        let name = format!("SPOOL_{name}");
+        self.settings.retain(|(set, _)| *set != name);
+        self
+    }
+
     /// Starts the server through another program, such as `strace -D …`.
     pub fn through(mut self, words: &[&str]) -> Self {
         self.wrapper = words.iter().map(|word| (*word).to_owned()).collect();

@@ -1,7 +1,6 @@
 //! The servers start, keep their data over a kill, and leave nothing behind, whatever ends the process that holds them.
 
 mod cassandra;
-mod cql;
 mod ending;
 mod kafka;
 mod s3;

@@ -17,6 +17,7 @@ use super::timestamps;
 use super::version::Version;
 use super::writes::{Write, Writes};
 use crate::TablesError;
+use crate::error::check_name;
 
 /// Requests on their way at once. More does not make a single node faster; a view that serves leaves room for its readers.
 const IN_FLIGHT: usize = 128;
@@ -112,6 +113,14 @@ impl Version {
             .filter(|checkpoint| **checkpoint != slot);
         for checkpoint in before_the_last.take(checkpoints) {
             self.write_checkpoint(*checkpoint).await?;
+        }
+        Ok(())
+    }
+
+    pub async fn make_all(&self, tables: &[String]) -> Result<(), TablesError> {
+        for table in tables {
+            check_name(table)?;
+            self.prepare(table).await?;
         }
         Ok(())
     }

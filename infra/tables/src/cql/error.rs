@@ -106,7 +106,7 @@ pub(super) fn connecting(contact_points: &[String], error: NewSessionError) -> T
     };
     match pool.and_then(refused) {
         Some(reason) => TablesError::Setup(format!(
-            "the CQL server at {at} refuses the credentials: {reason}"
+            "the CQL server at {at} refuses the credentials: {reason}; check cql.user and cql.password"
         )),
         None => unavailable("connecting", format!("{at}: {error}")),
     }

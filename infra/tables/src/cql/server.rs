@@ -49,7 +49,10 @@ impl Server {
             .default_execution_profile_handle(profile.into_handle())
             .connection_timeout(settings.request_timeout)
             .schema_agreement_timeout(SCHEMA_TIMEOUT)
-            .keyspaces_to_fetch([settings.keyspace.clone()]);
+            .keyspaces_to_fetch([settings.keyspace.clone()])
+            // It is told of every change anyway, and finds the way to a row without knowing the columns.
+            .fetch_full_schema_metadata(false)
+            .refresh_metadata_on_auto_schema_agreement(false);
         if let Some(credentials) = &settings.credentials {
             builder = builder.user(&credentials.user, &credentials.password);
         }

@@ -7,14 +7,23 @@ mod writers;
 
 use spool_services::{Cassandra, fresh_name};
 
-use crate::{Batch, CqlSettings, Position, Tables, TablesError, ViewTables, contract};
+use crate::{Batch, CqlSettings, Credentials, Position, Tables, TablesError, ViewTables, contract};
 
 /// A keyspace that nobody has used, on the server all tests share.
 fn settings() -> CqlSettings {
-    let mut settings = CqlSettings::new([Cassandra::shared().contact_point()]);
+    let mut settings = settings_for(Cassandra::shared());
     settings.keyspace = fresh_name("tables_");
     // All tests load one small server at once, and none of them is about time.
     settings.request_timeout = std::time::Duration::from_secs(30);
+    settings
+}
+
+fn settings_for(server: &Cassandra) -> CqlSettings {
+    let mut settings = CqlSettings::new([server.contact_point()]);
+    settings.credentials = Some(Credentials {
+        user: server.user().to_owned(),
+        password: server.password().to_owned(),
+    });
     settings
 }
 
@@ -51,6 +60,7 @@ fn check_refused(settings: CqlSettings, expected: &str) {
         .to_string();
     assert!(refused.contains(expected), "{refused:?} should say {expected:?}");
     assert!(!refused.contains('\n'), "more than a line: {refused}");
+    assert!(!refused.contains("hush-hush"), "{refused}");
 }
 
 #[test]
@@ -66,12 +76,43 @@ fn settings_that_cannot_work_are_one_clear_line() {
         &format!("the CQL server does not answer (connecting): {nobody}"),
     );
     check_refused(CqlSettings::new([] as [&str; 0]), "connecting to the CQL server");
+    let at = Cassandra::shared().contact_point();
+    let mut stranger = settings();
+    stranger.credentials = None;
+    check_refused(
+        stranger.clone(),
+        &format!("the CQL server at {at} refuses the credentials: it wants some, and none are set"),
+    );
+    stranger.credentials = Some(Credentials {
+        user: Cassandra::shared().user().to_owned(),
+        password: "hush-hush".to_owned(),
+    });
+    check_refused(
+        stranger,
+        &format!("the CQL server at {at} refuses the credentials"),
+    );
     let mut odd = settings();
     odd.keyspace = "Odd-name".to_owned();
     check_refused(odd, "is no name");
     let mut nowhere = settings();
     nowhere.replication = crate::Replication::Datacenters([("nowhere".to_owned(), 1)].into());
     check_refused(nowhere, "nowhere");
+}
+
+#[test]
+fn tables_that_were_made_are_empty_and_are_not_made_again() {
+    let settings = settings();
+    let view = open(&settings).view("made", 1).expect("opens");
+    view.make(&["t", "u"]).expect("made");
+    view.make(&["u", "t"]).expect("there already");
+    assert_eq!(view.tables(), ["t", "u"]);
+    assert_eq!(view.count("t", None).expect("countable"), 0);
+    let hash = view.content_hash().expect("readable");
+    let other = open(&settings).view("other", 1).expect("opens");
+    assert_eq!(hash, other.content_hash().expect("readable"), "no table counts");
+    commit(&view, |batch| batch.put("t", "a", "", "1", at(0)));
+    assert_eq!(value(&view, "a"), Some("1".to_owned()));
+    assert!(matches!(view.make(&["no name"]), Err(TablesError::BadName(_))));
 }
 
 #[test]

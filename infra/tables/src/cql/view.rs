@@ -100,6 +100,11 @@ impl View {
         self.ask(|version| async move { version.take_over().await })
     }
 
+    pub fn make(&self, tables: &[&str]) -> Result<(), TablesError> {
+        let tables: Vec<String> = tables.iter().map(|table| (*table).to_owned()).collect();
+        self.ask(|version| async move { version.make_all(&tables).await })
+    }
+
     pub fn commit(&self, batch: &Batch) -> Result<Committed, TablesError> {
         self.check_dropped()?;
         // What failed before comes first: it may have to be repeated, and this batch may repeat it.

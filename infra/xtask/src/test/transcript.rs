@@ -8,12 +8,19 @@ pub struct Transcript {
     ignored: u64,
     failures: Vec<String>,
     not_run: BTreeMap<String, String>,
+    /// Put before the names of tests, where the same ones are run in another world.
+    world: &'static str,
     /// Whether the lines now are the captured output of tests that passed.
     among_successes: bool,
     test: String,
 }
 
 impl Transcript {
+    /// From here on the tests are run in another world, which is put before their names.
+    pub fn enter(&mut self, world: &'static str) {
+        self.world = world;
+    }
+
     /// Takes the next line, and gives back what to show of it.
     pub fn read(&mut self, line: &str) -> Option<String> {
         if line == "successes:" || line == "failures:" {
@@ -23,7 +30,7 @@ impl Transcript {
             .strip_prefix("---- ")
             .and_then(|rest| rest.strip_suffix(" stdout ----"))
         {
-            self.test = name.to_owned();
+            self.test = format!("{}{name}", self.world);
         }
         if let Some(result) = line.strip_prefix("test result: ") {
             self.among_successes = false;
@@ -36,7 +43,7 @@ impl Transcript {
             .strip_prefix("test ")
             .and_then(|rest| rest.strip_suffix(" ... FAILED"))
         {
-            self.failures.push(name.to_owned());
+            self.failures.push(format!("{}{name}", self.world));
         }
         let is_noise = line.is_empty() || line == "running 0 tests";
         (!is_noise).then(|| line.to_owned())
@@ -183,6 +190,16 @@ test result: FAILED. 2 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; 
             transcript.read_tap(line);
         }
         assert_eq!(transcript.totals(), "7 passed, 1 failed, 2 skipped");
+    }
+
+    #[test]
+    fn the_same_tests_in_another_world_are_counted_again_and_told_apart() {
+        let (mut transcript, _) = read(PRINTED);
+        transcript.enter("elsewhere: ");
+        let shown: Vec<String> = PRINTED.lines().filter_map(|line| transcript.read(line)).collect();
+        assert!(shown.contains(&"elsewhere: sums: seed 42".to_owned()));
+        assert_eq!(transcript.totals(), "2 passed, 2 failed, 4 skipped");
+        assert_eq!(transcript.failures(), ["breaks", "elsewhere: breaks"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 use std::time::{Duration, Instant};
 
 use spool_services::{Cassandra, fresh_name};
-use spool_tables::CqlSettings;
+use spool_tables::{CqlSettings, Credentials};
 
 use super::*;
 
@@ -14,7 +14,12 @@ struct Cluster {
 
 impl Cluster {
     fn new() -> Self {
-        let mut settings = CqlSettings::new([Cassandra::shared().contact_point()]);
+        let cassandra = Cassandra::shared();
+        let mut settings = CqlSettings::new([cassandra.contact_point()]);
+        settings.credentials = Some(Credentials {
+            user: cassandra.user().to_owned(),
+            password: cassandra.password().to_owned(),
+        });
         settings.keyspace = fresh_name("keys_");
         // All tests load one small server at once.
         settings.request_timeout = Duration::from_secs(30);

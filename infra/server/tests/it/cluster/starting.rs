@@ -119,6 +119,23 @@ async fn credentials_that_are_wrong_are_told_apart() {
     let astray = Astray::new().await;
     let nobody = astray.installed().await.with("S3_ACCESS_KEY", "nobody");
     check(&nobody, &["does not know the access key", "s3.access_key"]).await;
+    let astray = Astray::new().await;
+    let wrong = astray.installed().await.with("CQL_PASSWORD", SECRET);
+    check(
+        &wrong,
+        &["the CQL server at", "refuses the credentials", "cql.password"],
+    )
+    .await;
+    let astray = Astray::new().await;
+    let stranger = astray.installed().await;
+    check(
+        &stranger.without("CQL_USER").without("CQL_PASSWORD"),
+        &[
+            "refuses the credentials: it wants some, and none are set",
+            "cql.user",
+        ],
+    )
+    .await;
     // This broker asks nobody who they are, and refuses whoever wants to say it.
     let astray = Astray::new().await;
     let login = format!(

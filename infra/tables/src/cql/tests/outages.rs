@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use spool_services::Cassandra;
 
-use super::{at, commit, value};
-use crate::{Batch, CqlSettings, Tables, TablesError, ViewTables};
+use super::{at, commit, settings_for, value};
+use crate::{Batch, Tables, TablesError, ViewTables};
 
 const ROWS: u64 = 20;
 
@@ -40,7 +40,7 @@ fn commit_at_last(view: &ViewTables, offset: u64) {
 #[test]
 fn what_was_committed_survives_a_killed_server_and_the_handle_goes_on() {
     let mut server = Cassandra::start().expect("it starts");
-    let mut settings = CqlSettings::new([server.contact_point()]);
+    let mut settings = settings_for(&server);
     settings.request_timeout = Duration::from_secs(3);
     // The first tables are made by a server that is still warming up.
     let view = Tables::cql(settings.clone())
