@@ -96,7 +96,8 @@ impl Commands {
     ) -> Result<Outcome, CommandError> {
         let command = command.into();
         match &self.peers {
-            Some(peers) => self.give_somewhere(peers, stream, &command, &ask).await,
+            // Apart, so that what a single node never needs is not moved about with every command.
+            Some(peers) => Box::pin(self.give_somewhere(peers, stream, &command, &ask)).await,
             None => {
                 let shared = self.here.as_ref().expect(HERE_OR_THERE);
                 let given = shared.give(stream, &command, &ask).await;
