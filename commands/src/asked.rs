@@ -1,7 +1,7 @@
 //! What other nodes ask of this one: only its own executors answer, so that nothing goes in circles.
 
 use crate::answer::CommandError;
-use crate::handle::{Commands, count};
+use crate::handle::Commands;
 use crate::wire::{self, Given, Look};
 use serde::de::DeserializeOwned;
 
@@ -27,8 +27,9 @@ impl Commands {
         let Some(shared) = &self.here else {
             return Reply::Elsewhere(self.owner_of(given.stream));
         };
-        let outcome = shared.give(given.stream, &given.command, &given.ask).await;
-        count(&outcome);
+        let outcome = shared
+            .give_counted(given.stream, &given.command, &given.ask)
+            .await;
         reply(wire::write_given(outcome))
     }
 

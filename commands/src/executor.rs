@@ -5,6 +5,7 @@
 
 use crate::answer::{Ask, CommandError, Outcome};
 use crate::features::{AnyCommand, AnyState};
+use crate::figures::Figures;
 use crate::flight::{Failure, Flown, InFlight};
 use crate::partition::{Decision, Partition};
 use crate::snapshots::{SnapshotError, Snapshots};
@@ -34,6 +35,7 @@ pub struct Shared {
     /// Other nodes may write to the log as well.
     pub is_shared: bool,
     pub alarm: Alarm,
+    pub figures: Figures,
 }
 
 impl Shared {

@@ -4,6 +4,7 @@
 use crate::answer::{Ask, CommandError, Outcome};
 use crate::executor::Shared;
 use crate::features::{AnyCommand, AnyState, Feature};
+use crate::figures::Figures;
 use crate::peers::Peers;
 use crate::restore::{RecoveryError, restore};
 use crate::search::{Place, Search};
@@ -53,6 +54,7 @@ impl Commands {
             snapshots,
             partitions: partitions.into_iter().map(Mutex::new).collect(),
             alarm: Alarm::default(),
+            figures: Figures::default(),
         };
         Ok(Self {
             log,
@@ -96,12 +98,11 @@ impl Commands {
     ) -> Result<Outcome, CommandError> {
         let command = command.into();
         match &self.peers {
-            Some(peers) => self.give_somewhere(peers, stream, &command, &ask).await,
+            // Apart, so that what a single node never needs is not moved about with every command.
+            Some(peers) => Box::pin(self.give_somewhere(peers, stream, &command, &ask)).await,
             None => {
                 let shared = self.here.as_ref().expect(HERE_OR_THERE);
-                let given = shared.give(stream, &command, &ask).await;
-                count(&given);
-                given
+                shared.give_counted(stream, &command, &ask).await
             }
         }
     }
@@ -146,11 +147,7 @@ impl Commands {
         let asking = async {
             loop {
                 let given = match search.place(self.here.as_ref()) {
-                    Place::Here(shared) => {
-                        let given = shared.give(stream, command, ask).await;
-                        count(&given);
-                        given
-                    }
+                    Place::Here(shared) => shared.give_counted(stream, command, ask).await,
                     Place::There(url) => {
                         let giving = peers.give(&url, stream, command, ask);
                         search.unless_it_moves(giving).await
@@ -204,20 +201,4 @@ async fn look_here<D: Feature>(
         shared.read(stream, own).await?
     };
     seen.ok_or_else(|| CommandError::Unavailable(format!("{stream} is of another feature")))
-}
-
-/// Counts what the executors of this node have answered.
-pub fn count(given: &Result<Outcome, CommandError>) {
-    let outcome = match given {
-        Ok(outcome) if outcome.repeated => "repeated",
-        Ok(outcome) if outcome.position.is_none() => "quiet",
-        Ok(_) => "accepted",
-        Err(CommandError::Refused(_)) => "refused",
-        Err(CommandError::Stale { .. }) => "stale",
-        Err(CommandError::OtherRequest) => "other_request",
-        Err(CommandError::Full) => "full",
-        Err(CommandError::Elsewhere(_)) => "elsewhere",
-        Err(CommandError::Unavailable(_)) => "unavailable",
-    };
-    metrics::counter!("spool_commands_total", "outcome" => outcome).increment(1);
 }

@@ -5,6 +5,7 @@ mod answer;
 mod asked;
 mod executor;
 mod features;
+mod figures;
 mod flight;
 mod following;
 mod handle;

@@ -3,7 +3,7 @@
 
 use crate::answer::{Ask, CommandError};
 use crate::executor::Shared;
-use crate::handle::{Commands, count};
+use crate::handle::Commands;
 use spool_domain::actors::Actor;
 use spool_domain::ids::StreamId;
 use spool_domain::time::Timestamp;
@@ -107,9 +107,8 @@ impl Shared {
         let given = match command {
             Ok(None) => return true,
             Ok(Some(command)) => {
-                let given = self.give(stream, &command, &Ask::fresh(Actor::System)).await;
-                count(&given);
-                given
+                self.give_counted(stream, &command, &Ask::fresh(Actor::System))
+                    .await
             }
             Err(error) => Err(error),
         };

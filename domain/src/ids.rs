@@ -149,7 +149,10 @@ impl StreamId {
 
 impl fmt::Display for StreamId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}-{}", self.feature.as_str(), self.id)
+        let mut id = Uuid::encode_buffer();
+        out.write_str(self.feature.as_str())?;
+        out.write_str("-")?;
+        out.write_str(self.id.hyphenated().encode_lower(&mut id))
     }
 }
 

@@ -9,7 +9,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
+use tokio::time::error::Elapsed;
 use uuid::Uuid;
 
 /// The largest JSON body that is read.
@@ -61,13 +65,33 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for JsonOrNot
 /// The whole body, if it is small enough and comes in time.
 async fn whole(request: Request) -> Result<Bytes, Problem> {
     let mut body = request.into_body().into_data_stream();
-    match tokio::time::timeout(WITHIN, collected(&mut body)).await {
+    match in_time(collected(&mut body)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(problem)) => {
             linger(body);
             Err(problem)
         }
         Err(_) => Err(Problem::new(Kind::TookTooLong, "the body did not come in time")),
+    }
+}
+
+/// What comes of `coming` within the time for it. A body that came with its headers is there when it is asked for once more,
+/// and to set an alarm and take it back costs more than to read it.
+async fn in_time<T>(coming: impl Future<Output = T>) -> Result<T, Elapsed> {
+    let mut coming = pin!(coming);
+    let mut is_asked_for = false;
+    let came = poll_fn(|context| match coming.as_mut().poll(context) {
+        Poll::Ready(all) => Poll::Ready(Some(all)),
+        Poll::Pending if is_asked_for => Poll::Ready(None),
+        Poll::Pending => {
+            is_asked_for = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    });
+    match came.await {
+        Some(all) => Ok(all),
+        None => tokio::time::timeout(WITHIN, coming).await,
     }
 }
 
@@ -94,6 +118,11 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.trim_ascii_start().first() == Some(&b'[') {
         return Err(Problem::invalid("", "the body must be an object"));
     }
+    // Keeping track of the place takes longer than reading does, and only what is wrong has a place to point at.
+    serde_json::from_slice(bytes).or_else(|_| parse_with_place(bytes))
+}
+
+fn parse_with_place<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(unreadable_json)?;
     reader

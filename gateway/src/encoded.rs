@@ -15,6 +15,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Below this a packet is a packet, compressed or not.
 const WORTH_COMPRESSING: usize = 1_024;
+/// What most answers have room in; growing to it would copy them twice.
+const MOST_ANSWERS_BYTES: usize = 512;
+/// Of most answers, with the one that the frame adds.
+const HEADERS: usize = 6;
+const ENCODES: &str = "answers have text keys and no value that can fail";
 const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const VARY_ENCODING: HeaderValue = HeaderValue::from_static("accept-encoding");
@@ -40,6 +45,16 @@ impl Caching {
     }
 }
 
+/// An answer that is for this request only: JSON, and nothing to know it by.
+pub fn once<T: Serialize>(value: &T) -> Response {
+    let mut body = Vec::with_capacity(MOST_ANSWERS_BYTES);
+    serde_json::to_writer(&mut body, value).expect(ENCODES);
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().reserve(HEADERS);
+    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    response
+}
+
 /// A body with all that is sent along.
 #[derive(Debug)]
 pub struct Encoded {
@@ -55,7 +70,7 @@ pub struct Encoded {
 impl Encoded {
     /// A value as JSON. `tag` begins the ETag, which goes on with a hash of the bytes.
     pub fn json<T: Serialize>(value: &T, tag: &str, caching: Caching) -> Self {
-        let body = serde_json::to_vec(value).expect("answers have text keys and no value that can fail");
+        let body = serde_json::to_vec(value).expect(ENCODES);
         Self::new(body.into(), JSON, tag, caching)
     }
 
@@ -91,7 +106,7 @@ impl Encoded {
             *response.body_mut() = Body::from(body.clone());
         }
         let headers = response.headers_mut();
-        headers.reserve(6);
+        headers.reserve(HEADERS);
         headers.insert(header::CONTENT_TYPE, self.content_type.clone());
         headers.insert(header::ETAG, etag.clone());
         headers.insert(header::CACHE_CONTROL, self.caching.clone());

@@ -81,8 +81,7 @@ where
             if response.status().is_client_error() || response.status().is_server_error() {
                 response = with_problem(response, id, is_head);
             }
-            let header = HeaderValue::try_from(id.to_string()).expect("a UUID is visible ASCII");
-            response.headers_mut().insert(REQUEST_ID, header);
+            response.headers_mut().insert(REQUEST_ID, header_of(id));
             if let Some(figures) = figures.get() {
                 figures.count(&response, begun);
             }
@@ -123,6 +122,11 @@ fn request_id(headers: &HeaderMap) -> Uuid {
     given
         .and_then(|text| Uuid::try_parse(text).ok())
         .unwrap_or_else(Uuid::now_v7)
+}
+
+fn header_of(id: Uuid) -> HeaderValue {
+    let mut text = Uuid::encode_buffer();
+    HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)).expect("a UUID is visible ASCII")
 }
 
 /// Writes the problem that the answer carries, or one for what the framework refused by itself.

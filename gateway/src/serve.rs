@@ -5,9 +5,12 @@ use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -48,7 +51,7 @@ pub async fn serve(
 ) -> io::Result<()> {
     let service = TowerToHyperService::new(router);
     let builder = builder();
-    let (stopping, connections) = (CancellationToken::new(), TaskTracker::new());
+    let (stop, connections) = (Arc::new(Stop::default()), TaskTracker::new());
     let mut shutdown = pin!(shutdown);
     loop {
         let stream = tokio::select! {
@@ -66,12 +69,13 @@ pub async fn serve(
         let connection = builder
             .serve_connection_with_upgrades(stream, service.clone())
             .into_owned();
-        let stopping = stopping.clone();
+        let stop = Arc::clone(&stop);
         connections.spawn(async move {
             let mut connection = pin!(connection);
             let served = tokio::select! {
+                biased;
                 served = connection.as_mut() => served,
-                () = stopping.cancelled() => {
+                () = stop.begun() => {
                     connection.as_mut().graceful_shutdown();
                     connection.await
                 }
@@ -83,12 +87,43 @@ pub async fn serve(
     }
     drop(listener);
     closing();
-    stopping.cancel();
+    stop.begin();
     connections.close();
     if tokio::time::timeout(FAREWELL, connections.wait()).await.is_err() {
         tracing::warn!("some requests were still under way when the time to stop was over");
     }
     Ok(())
+}
+
+/// The word to stop. Every connection waits for it all the time, and each time it looks at all that it waits for: so that
+/// look must not take a lock that all of them share.
+#[derive(Default)]
+struct Stop {
+    is_begun: AtomicBool,
+    token: CancellationToken,
+}
+
+impl Stop {
+    fn begin(&self) {
+        self.is_begun.store(true, Ordering::Release);
+        self.token.cancel();
+    }
+
+    async fn begun(&self) {
+        let mut cancelled = pin!(self.token.cancelled());
+        let mut waits: Option<Waker> = None;
+        poll_fn(|context| {
+            let is_waiting = waits
+                .as_ref()
+                .is_some_and(|waker| waker.will_wake(context.waker()));
+            if is_waiting && !self.is_begun.load(Ordering::Acquire) {
+                return Poll::Pending;
+            }
+            waits = Some(context.waker().clone());
+            cancelled.as_mut().poll(context)
+        })
+        .await;
+    }
 }
 
 fn builder() -> Builder<TokioExecutor> {

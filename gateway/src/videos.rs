@@ -3,7 +3,7 @@
 use crate::asking::{Asking, consistency_header};
 use crate::auth::Caller;
 use crate::body::{Id, Json, Parameters};
-use crate::encoded::{Caching, Encoded};
+use crate::encoded::{self, Caching, Encoded};
 use crate::gateway::Gateway;
 use crate::jobs::JobBrief;
 use crate::paging::{self, Page};
@@ -212,7 +212,8 @@ async fn change(
                 .await?;
             (description, outcome)
         }
-        Err(change) => gateway.merge(video, &change, &asking.caller, ask).await?,
+        // Apart, so that every other change does not carry what this one needs.
+        Err(change) => Box::pin(gateway.merge(video, &change, &asking.caller, ask)).await?,
     };
     Ok(changed(video, description, &outcome))
 }
@@ -436,7 +437,7 @@ impl Gateway {
 /// What was changed, as it is now. The rest is in the view, and a change must not have to wait for that.
 fn changed(id: VideoId, description: Described, outcome: &Outcome) -> Response {
     let etag = HeaderValue::try_from(format!("\"v{}\"", outcome.version)).expect("digits are visible ASCII");
-    let headers = AppendHeaders([consistency_header(outcome), (header::ETAG, etag)]);
+    let (name, token) = consistency_header(outcome);
     let Described {
         title,
         description,
@@ -448,7 +449,10 @@ fn changed(id: VideoId, description: Described, outcome: &Outcome) -> Response {
         description,
         visibility,
     };
-    (headers, axum::Json(changed)).into_response()
+    let mut response = encoded::once(&changed);
+    response.headers_mut().insert(name, token);
+    response.headers_mut().insert(header::ETAG, etag);
+    response
 }
 
 struct Found {

@@ -10,6 +10,9 @@ use spool_domain::ids::StreamId;
 use spool_domain::time::Timestamp;
 use uuid::Uuid;
 
+/// What most records have room in; growing to it would copy them twice.
+const MOST_RECORDS_BYTES: usize = 512;
+
 /// A commit to be written.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Commit {
@@ -135,7 +138,10 @@ impl Commit {
             self.request.as_ref().is_none_or(readable),
             "a request's mark is hexadecimal; anything that JSON escapes could not be borrowed when read"
         );
-        serde_json::to_vec(self).expect("a commit has string keys only and no value that can fail")
+        let mut record = Vec::with_capacity(MOST_RECORDS_BYTES);
+        serde_json::to_writer(&mut record, self)
+            .expect("a commit has string keys only and no value that can fail");
+        record
     }
 
     /// The stream's version after the last event.

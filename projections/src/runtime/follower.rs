@@ -17,6 +17,7 @@ use spool_tables::{Position, Tables, TablesError};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -28,9 +29,7 @@ const SCAN_FROM: u64 = 10_000;
 /// Rows of a scan are written, and queries see them, after so many commits.
 const SCAN_FLUSH: u64 = 20_000;
 /// From one round to the next while nobody waits for what it brings.
-const DISTANCE: Duration = Duration::from_millis(5);
-/// How often it is looked whether somebody does.
-const GLANCE: Duration = Duration::from_micros(500);
+const DISTANCE: Duration = Duration::from_millis(10);
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
 pub(super) enum Message {
@@ -142,8 +141,12 @@ impl Follower {
 
     /// Lets more commits gather, unless somebody waits for one.
     fn keep_distance(&self, begun: Instant) {
-        while begun.elapsed() < DISTANCE && !self.seats.iter().any(|seat| seat.feeder.version.is_awaited()) {
-            std::thread::sleep(GLANCE);
+        let versions = || self.seats.iter().map(|seat| &seat.feeder.version);
+        versions().for_each(|version| version.feed_here());
+        while let Some(left) = DISTANCE.checked_sub(begun.elapsed())
+            && !versions().any(|version| version.is_awaited())
+        {
+            thread::park_timeout(left);
         }
     }
 

@@ -3,8 +3,9 @@
 use crate::error::{QueryError, WaitError};
 use spool_tables::ViewTables;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, Thread};
 use std::time::Duration;
 use tokio::sync::{broadcast, watch};
 
@@ -25,6 +26,8 @@ pub(crate) struct Version {
     pub number: u32,
     pub tables: ViewTables,
     watermark: watch::Sender<Vec<u64>>,
+    /// The thread that feeds it, once it does.
+    fed_by: OnceLock<Thread>,
     parked: AtomicU64,
 }
 
@@ -34,6 +37,7 @@ impl Version {
             number,
             tables,
             watermark: watch::Sender::new(vec![0; usize::from(partitions)]),
+            fed_by: OnceLock::new(),
             parked: AtomicU64::new(0),
         };
         version.reached_what_is_written();
@@ -70,6 +74,18 @@ impl Version {
     /// Whether anybody waits for [`Version::reached`].
     pub fn is_awaited(&self) -> bool {
         self.watermark.receiver_count() > 0
+    }
+
+    /// Says that this thread feeds it: it is to be woken from [`thread::park_timeout`] for whoever waits.
+    pub fn feed_here(&self) {
+        self.fed_by.get_or_init(thread::current);
+    }
+
+    /// Has it fed at once. To be called by whoever waits, once [`Version::is_awaited`] says so.
+    fn hurry(&self) {
+        if let Some(thread) = self.fed_by.get() {
+            thread.unpark();
+        }
     }
 
     pub fn set_parked(&self, count: u64) {
@@ -166,6 +182,7 @@ impl Serving {
                 if has_reached(&watermark.borrow_and_update(), token) {
                     return Ok(());
                 }
+                version.hurry();
                 tokio::select! {
                     moved = watermark.changed() => moved.map_err(|_| WaitError::Stopped)?,
                     switched = current.changed() => {
