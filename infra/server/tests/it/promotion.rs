@@ -67,12 +67,14 @@ impl Move {
         let mut text = format!(
             "data_dir = {:?}\n[log]\nbackend = \"kafka\"\npartitions = {PARTITIONS}\n[tables]\nbackend = \"cql\"\n[blobs]\n\
              backend = \"s3\"\n[kafka]\nbrokers = {:?}\ntopic_prefix = {:?}\nreplication = 1\n[cql]\ncontact_points = {:?}\n\
-             keyspace = {:?}\nrequest_timeout_ms = 20000\n[s3]\nendpoint = {:?}\nregion = {:?}\nbucket = {:?}\naccess_key = {:?}\n\
+             user = {:?}\npassword = {:?}\nkeyspace = {:?}\nrequest_timeout_ms = 20000\n[s3]\nendpoint = {:?}\nregion = {:?}\nbucket = {:?}\naccess_key = {:?}\n\
              secret_key = {:?}\ncreate_bucket = true\n",
             self.path("node"),
             kafka.bootstrap(),
             self.topics,
             cassandra.contact_point(),
+            cassandra.user(),
+            cassandra.password(),
             self.keyspace,
             s3.endpoint(),
             s3.region(),
