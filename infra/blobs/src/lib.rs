@@ -9,7 +9,7 @@
 //! - **Old readers may fail.** A reader of an object that is replaced or deleted meanwhile goes on with what it has on
 //!   the way, and then fails (`Changed`, `NotFound`) instead of reading on; it never gives a mix of two objects.
 //! - **Folders are no promise.** A key that is also the folder of another is refused by servers that keep files
-//!   (versitygw, MinIO), and taken by others. Ours never are.
+//!   (versitygw), and taken by others (MinIO). Ours never are.
 //! - **Deleting a prefix takes time** and can stop half-way; asking again goes on. In a bucket with versions, what is
 //!   deleted stays as an old version until a life cycle rule ends it.
 //! - **No free space to look at**: [`Blobs::free_bytes`] is `None`. A store that is full says so when it is written to.
