@@ -60,7 +60,7 @@ impl KafkaConfig {
             rest: Duration::from_millis(100),
             patience: Duration::from_secs(10),
             linger: Duration::ZERO,
-            under_way: 2,
+            under_way: 1,
             index_every: 4096,
         }
     }
