@@ -103,7 +103,7 @@ async fn compare(dir: &Path, written: &Written) {
         "events/s",
         None,
     );
-    tokio::task::spawn_blocking(move || projections.stop())
+    tokio::task::spawn_blocking(move || projections.end_writing())
         .await
         .expect("stopping does not panic");
 }
@@ -181,7 +181,7 @@ async fn show_memory(dir: &Path, rebuilds: bool) {
         .and_then(|text| text.parse().ok())
         .expect("the kernel says how much");
     println!("{:.1}", kib / 1024.0);
-    tokio::task::spawn_blocking(move || projections.stop())
+    tokio::task::spawn_blocking(move || projections.end_writing())
         .await
         .expect("stopping does not panic");
 }

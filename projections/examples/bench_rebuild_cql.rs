@@ -43,10 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 async fn compare(cassandra: &Cassandra, events: u64, rounds: usize) -> Result<(), Box<dyn Error>> {
     let keyspace = fresh_name("bench_");
     let mut settings = CqlSettings::new([cassandra.contact_point()]);
-    settings.credentials = Some(Credentials {
-        user: cassandra.user().to_owned(),
-        password: cassandra.password().to_owned(),
-    });
+    settings.credentials = Some(Credentials::new(cassandra.user(), cassandra.password()));
     settings.keyspace.clone_from(&keyspace);
     let tables = Tables::cql(settings)?;
 
@@ -90,7 +87,7 @@ async fn compare(cassandra: &Cassandra, events: u64, rounds: usize) -> Result<()
     );
     let events_per_second = ours * written.events as f64 / count as f64;
     show("the same in events of the log", events_per_second, "events/s", "");
-    tokio::task::spawn_blocking(move || projections.stop()).await?;
+    tokio::task::spawn_blocking(move || projections.end_writing()).await?;
     Ok(())
 }
 

@@ -295,11 +295,6 @@ impl Projections {
             .collect()
     }
 
-    /// As [`Projections::end_writing`], for good.
-    pub fn stop(&self) {
-        self.end_writing();
-    }
-
     fn views(&self) -> &[Registered] {
         &self.0.ground.views
     }

@@ -117,20 +117,14 @@ async fn kafka_log(kafka: &Kafka, config: &Config) -> Log {
 
 fn cql_tables(cassandra: &Cassandra, keyspace: &Keyspace) -> Tables {
     let mut settings = CqlSettings::new([cassandra.contact_point()]);
-    settings.credentials = Some(Credentials {
-        user: cassandra.user().to_owned(),
-        password: cassandra.password().to_owned(),
-    });
+    settings.credentials = Some(Credentials::new(cassandra.user(), cassandra.password()));
     settings.keyspace = keyspace.name().to_owned();
     settings.request_timeout = PATIENCE;
     Tables::cql(settings).expect("the server answers")
 }
 
 async fn bucket(s3: &S3, config: &Config) -> Blobs {
-    let access = Access::Keys {
-        access_key: s3.access_key().to_owned(),
-        secret_key: s3.secret_key().to_owned(),
-    };
+    let access = Access::keys(s3.access_key(), s3.secret_key());
     let settings = S3Settings {
         region: s3.region().to_owned(),
         create_bucket: true,

@@ -60,6 +60,15 @@ pub enum Access {
     Anonymous,
 }
 
+impl Access {
+    pub fn keys(access_key: impl Into<String>, secret_key: impl Into<String>) -> Self {
+        Self::Keys {
+            access_key: access_key.into(),
+            secret_key: secret_key.into(),
+        }
+    }
+}
+
 impl std::fmt::Debug for Access {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

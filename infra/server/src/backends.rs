@@ -136,7 +136,7 @@ fn cql_trouble(error: TablesError) -> anyhow::Error {
         TablesError::Unavailable { .. } => {
             anyhow!("{error}; check cql.contact_points, and that a server runs there")
         }
-        TablesError::BadName(_) => anyhow!("cql.keyspace: {error}"),
+        TablesError::BadKeyspace(_) => anyhow!("cql.keyspace: {error}"),
         error => error.into(),
     }
 }
@@ -156,10 +156,7 @@ fn cql_settings(cql: &Cql) -> anyhow::Result<CqlSettings> {
     Ok(CqlSettings {
         keyspace: cql.keyspace.clone(),
         replication: replication(&cql.replication)?,
-        credentials: credentials.map(|(user, password)| Credentials {
-            user: user.clone(),
-            password: password.reveal().to_owned(),
-        }),
+        credentials: credentials.map(|(user, password)| Credentials::new(user, password.reveal())),
         datacenter: cql.datacenter.clone(),
         consistency: match cql.consistency {
             Consistency::LocalQuorum => spool_tables::Consistency::LocalQuorum,
@@ -217,10 +214,7 @@ fn s3_settings(s3: &S3, scratch: &Path) -> S3Settings {
         prefix: s3.prefix.clone().unwrap_or_default(),
         access: match keys {
             _ if s3.anonymous => Access::Anonymous,
-            Some((access_key, secret_key)) => Access::Keys {
-                access_key: access_key.clone(),
-                secret_key: secret_key.to_owned(),
-            },
+            Some((access_key, secret_key)) => Access::keys(access_key, secret_key),
             None => Access::Environment,
         },
         path_style: s3.path_style,

@@ -99,7 +99,7 @@ impl Node {
         if let Err(error) = self.commands.write_snapshots() {
             tracing::warn!(%error, "no snapshot was written; the next start replays more of the log");
         }
-        self.projections.stop();
+        self.projections.end_writing();
         self.log.close();
     }
 }

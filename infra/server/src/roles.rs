@@ -15,7 +15,7 @@ use spool_platform::members::{Member, Members};
 use spool_platform::telemetry;
 use spool_projections::Publisher;
 use spool_workers::Workers;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -184,10 +184,9 @@ fn name(config: &Config, address: SocketAddr) -> Name {
     };
     let node = || format!("{}:{}", machine(), address.port());
     // An address that stands for all of them is none that others can reach.
-    let url = || match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => format!("http://{}", node()),
-        IpAddr::V6(ip) if ip.is_unspecified() => format!("http://{}", node()),
-        _ => format!("http://{address}"),
+    let url = || match address.ip().is_unspecified() {
+        true => format!("http://{}", node()),
+        false => format!("http://{address}"),
     };
     Name {
         node: config.cluster.node.clone().unwrap_or_else(node),

@@ -28,10 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let cassandra = Cassandra::shared();
     let keyspace = fresh_name("bench_");
     let mut settings = CqlSettings::new([cassandra.contact_point()]);
-    settings.credentials = Some(Credentials {
-        user: cassandra.user().to_owned(),
-        password: cassandra.password().to_owned(),
-    });
+    settings.credentials = Some(Credentials::new(cassandra.user(), cassandra.password()));
     settings.keyspace.clone_from(&keyspace);
     let view = Tables::cql(settings)?.view("bench", 1)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -32,6 +32,8 @@ pub enum TablesError {
     Dropped,
     #[error("{0:?} is no name of a view or a table: [a-z][a-z0-9_]* is, up to 64 characters")]
     BadName(String),
+    #[error("{0:?} is no name of a keyspace: [a-z][a-z0-9_]* is, up to 48 characters")]
+    BadKeyspace(String),
     #[error("a key holds a NUL character")]
     BadKey,
     #[error("{doing} {}", path.display())]
@@ -75,13 +77,23 @@ pub(crate) fn store(doing: &'static str, path: &Path) -> impl FnOnce(rusqlite::E
 
 /// Names become names of tables and files, so they are held to what needs no quoting anywhere.
 pub(crate) fn check_name(name: &str) -> Result<(), TablesError> {
-    let starts_well = name.starts_with(|first: char| first.is_ascii_lowercase());
-    let plain = name
-        .bytes()
-        .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
     let taken = name.starts_with("sqlite_") || name.starts_with("spool_");
-    if starts_well && plain && !taken && name.len() <= 64 {
+    if is_plain(name) && !taken && name.len() <= 64 {
         return Ok(());
     }
     Err(TablesError::BadName(name.to_owned()))
+}
+
+/// As long as servers take it. No name in there is ours already.
+pub(crate) fn check_keyspace(name: &str) -> Result<(), TablesError> {
+    if is_plain(name) && name.len() <= 48 {
+        return Ok(());
+    }
+    Err(TablesError::BadKeyspace(name.to_owned()))
+}
+
+fn is_plain(name: &str) -> bool {
+    let starts_well = name.starts_with(|first: char| first.is_ascii_lowercase());
+    let plain = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+    starts_well && name.bytes().all(plain)
 }

@@ -91,7 +91,7 @@ async fn dropping_the_last_handle_gives_the_log_back() {
     let other = projections.clone();
     drop(projections);
     assert_eq!(other.status().len(), Projections::VIEWS.len());
-    crate::world::blocking(&other, Projections::stop).await;
+    crate::world::blocking(&other, Projections::end_writing).await;
     drop(other);
     log.close();
     let mut config = spool_log::Config::new(dir.path().join("log"));

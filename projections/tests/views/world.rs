@@ -65,7 +65,7 @@ impl World {
 
     /// The same, with something done to the directory in between.
     pub async fn stop_and(&mut self, between: impl FnOnce(&TempDir)) {
-        blocking(&self.projections, Projections::stop).await;
+        blocking(&self.projections, Projections::end_writing).await;
         between(&self.dir);
         self.projections = start(&self.log, &self.dir);
     }
@@ -112,10 +112,7 @@ pub fn tables(dir: &TempDir) -> Tables {
     }
     let cassandra = Cassandra::shared();
     let mut settings = CqlSettings::new([cassandra.contact_point()]);
-    settings.credentials = Some(Credentials {
-        user: cassandra.user().to_owned(),
-        password: cassandra.password().to_owned(),
-    });
+    settings.credentials = Some(Credentials::new(cassandra.user(), cassandra.password()));
     let name = dir.path().file_name().expect("it lies below another directory");
     // The directory's name is unique, but for upper and lower case, and has other signs than a keyspace may.
     let name = name.as_encoded_bytes().iter().map(|byte| format!("{byte:02x}"));

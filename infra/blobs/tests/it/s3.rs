@@ -13,10 +13,7 @@ use spool_services::{S3, fresh_name};
 use crate::contract::{self, Store};
 
 pub fn keys_of(s3: &S3) -> Access {
-    Access::Keys {
-        access_key: s3.access_key().to_owned(),
-        secret_key: s3.secret_key().to_owned(),
-    }
+    Access::keys(s3.access_key(), s3.secret_key())
 }
 
 /// A bucket that nobody used before, made when it is opened.

@@ -21,12 +21,8 @@ async fn check(settings: S3Settings, expected: &[&str]) {
 }
 
 fn with_keys(s3: &S3, access_key: &str, secret_key: &str) -> S3Settings {
-    let (access_key, secret_key) = (access_key.to_owned(), secret_key.to_owned());
     S3Settings {
-        access: Access::Keys {
-            access_key,
-            secret_key,
-        },
+        access: Access::keys(access_key, secret_key),
         ..fresh_bucket(s3)
     }
 }

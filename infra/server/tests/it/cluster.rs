@@ -1,6 +1,7 @@
 //! `spool serve` on Kafka, Cassandra and an S3 server: how it is set up there, and what only happens there.
 
 mod brokers;
+mod example;
 pub mod fleet;
 mod outages;
 mod several;
@@ -66,7 +67,7 @@ impl Servers<'_> {
             .with("CQL_CONTACT_POINTS", self.cassandra.contact_point())
             .with("CQL_USER", self.cassandra.user())
             .with("CQL_PASSWORD", self.cassandra.password())
-            .with("CQL_KEYSPACE", &fresh_name("it_"))
+            .with("CQL_KEYSPACE", &fresh_name("spool_it_"))
             // One small server for all tests, and most of them are not about time.
             .with("CQL_REQUEST_TIMEOUT_MS", "20000")
             .with("BLOBS_BACKEND", "s3")

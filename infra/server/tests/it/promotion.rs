@@ -170,10 +170,7 @@ impl Move {
 
     async fn blobs(&self) -> Result<Blobs> {
         let s3 = self.servers.s3;
-        let access = Access::Keys {
-            access_key: s3.access_key().to_owned(),
-            secret_key: s3.secret_key().to_owned(),
-        };
+        let access = Access::keys(s3.access_key(), s3.secret_key());
         let settings = S3Settings {
             region: s3.region().to_owned(),
             create_bucket: true,

@@ -9,7 +9,7 @@ use super::settings::CqlSettings;
 use super::version::Version;
 use super::{View, schema};
 use crate::TablesError;
-use crate::error::check_name;
+use crate::error::{check_keyspace, check_name};
 
 /// A connection to the server. Clones share it, and what is open.
 #[derive(Clone)]
@@ -23,7 +23,7 @@ struct Shared {
 
 impl Keyspace {
     pub fn open(settings: CqlSettings) -> Result<Self, TablesError> {
-        check_name(&settings.keyspace)?;
+        check_keyspace(&settings.keyspace)?;
         let threads = Threads::start()?;
         let server = threads.run(async move {
             let server = Server::connect(&settings).await?;

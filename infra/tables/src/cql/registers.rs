@@ -10,7 +10,7 @@ use super::blocking::Threads;
 use super::schema::{self, REGISTERS};
 use super::server::Server;
 use super::settings::CqlSettings;
-use crate::error::check_name;
+use crate::error::check_keyspace;
 use crate::{Swapped, TablesError};
 
 const SWAPPING: &str = "changing a register";
@@ -22,7 +22,7 @@ pub(crate) struct Registers {
 
 impl Registers {
     pub fn open(settings: CqlSettings) -> Result<Self, TablesError> {
-        check_name(&settings.keyspace)?;
+        check_keyspace(&settings.keyspace)?;
         let threads = Threads::start()?;
         let server = threads.run(async move {
             let server = Server::connect(&settings).await?;

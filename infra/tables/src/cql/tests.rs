@@ -12,7 +12,7 @@ use crate::{Batch, CqlSettings, Credentials, Position, Tables, TablesError, View
 /// A keyspace that nobody has used, on the server all tests share.
 fn settings() -> CqlSettings {
     let mut settings = settings_for(Cassandra::shared());
-    settings.keyspace = fresh_name("tables_");
+    settings.keyspace = fresh_name("spool_tables_");
     // All tests load one small server at once, and none of them is about time.
     settings.request_timeout = std::time::Duration::from_secs(30);
     settings
@@ -20,10 +20,7 @@ fn settings() -> CqlSettings {
 
 fn settings_for(server: &Cassandra) -> CqlSettings {
     let mut settings = CqlSettings::new([server.contact_point()]);
-    settings.credentials = Some(Credentials {
-        user: server.user().to_owned(),
-        password: server.password().to_owned(),
-    });
+    settings.credentials = Some(Credentials::new(server.user(), server.password()));
     settings
 }
 
@@ -83,10 +80,7 @@ fn settings_that_cannot_work_are_one_clear_line() {
         stranger.clone(),
         &format!("the CQL server at {at} refuses the credentials: it wants some, and none are set"),
     );
-    stranger.credentials = Some(Credentials {
-        user: Cassandra::shared().user().to_owned(),
-        password: "hush-hush".to_owned(),
-    });
+    stranger.credentials = Some(Credentials::new(Cassandra::shared().user(), "hush-hush"));
     check_refused(
         stranger,
         &format!("the CQL server at {at} refuses the credentials"),
@@ -179,6 +173,6 @@ fn calls_from_inside_a_runtime_are_answered_whatever_its_kind() {
             keyspace: String::new(),
             ..settings
         }),
-        Err(TablesError::BadName(_))
+        Err(TablesError::BadKeyspace(_))
     ));
 }

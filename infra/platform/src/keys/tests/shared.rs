@@ -16,10 +16,7 @@ impl Cluster {
     fn new() -> Self {
         let cassandra = Cassandra::shared();
         let mut settings = CqlSettings::new([cassandra.contact_point()]);
-        settings.credentials = Some(Credentials {
-            user: cassandra.user().to_owned(),
-            password: cassandra.password().to_owned(),
-        });
+        settings.credentials = Some(Credentials::new(cassandra.user(), cassandra.password()));
         settings.keyspace = fresh_name("keys_");
         // All tests load one small server at once.
         settings.request_timeout = Duration::from_secs(30);

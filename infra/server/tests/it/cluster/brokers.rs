@@ -71,13 +71,6 @@ async fn kill_each(campaign: &Campaign) -> Result<String> {
             kills += 1;
         }
     }
-    let base = fleet.base(0)?;
-    let limit = Duration::from_secs(180 + 4 * crowd.films() as u64);
-    let done = crowd.wait_until_all_is_done(&base, limit).await;
-    done.with_context(|| fleet.said())?;
-    let (acknowledged, films) = (crowd.acknowledged(), crowd.films());
-    fleet.stop_and_verify().await?;
-    Ok(format!(
-        "{kills} brokers killed; {acknowledged} commands acknowledged, {films} films played to the end"
-    ))
+    let end = fleet.end(&mut crowd).await?;
+    Ok(format!("{kills} brokers killed; {end}"))
 }

@@ -1,10 +1,12 @@
 //! The processes of one installation on servers, each with its role, killed and started again one by one.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use super::Servers;
+use crate::crowd::Crowd;
 use crate::server::{Server, Setup};
 
 pub struct Fleet {
@@ -103,6 +105,22 @@ impl Fleet {
             }
         }
         Ok(())
+    }
+
+    /// The end of a campaign: everybody finds what was acknowledged, every job comes to its end, and what the stopped nodes leave
+    /// is verified. Says how much that was.
+    pub async fn end(mut self, crowd: &mut Crowd) -> Result<String> {
+        self.all_ready().await?;
+        let base = self.base(0)?;
+        crowd.settle_and_check(&base).await?;
+        let limit = Duration::from_secs(180 + 4 * crowd.films() as u64);
+        let done = crowd.wait_until_all_is_done(&base, limit).await;
+        done.with_context(|| self.said())?;
+        let (acknowledged, films) = (crowd.acknowledged(), crowd.films());
+        self.stop_and_verify().await?;
+        Ok(format!(
+            "{acknowledged} commands acknowledged, {films} films played to the end"
+        ))
     }
 
     /// Stops every node as an operator does, and verifies what they leave.

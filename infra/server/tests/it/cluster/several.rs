@@ -285,19 +285,11 @@ async fn kill_one_by_one(campaign: &Campaign) -> Result<String> {
         told.with_context(|| format!("round {round}, {}\n{}", fleet.role(victim), fleet.said()))?;
         *killed.entry(fleet.role(victim)).or_default() += 1;
     }
-    let lasted = begun.elapsed();
-    fleet.all_ready().await?;
-    let base = fleet.base(0)?;
-    crowd.settle_and_check(&base).await?;
-    let limit = Duration::from_secs(180 + 4 * crowd.films() as u64);
-    let done = crowd.wait_until_all_is_done(&base, limit).await;
-    done.with_context(|| fleet.said())?;
-    let (acknowledged, films) = (crowd.acknowledged(), crowd.films());
-    fleet.stop_and_verify().await?;
+    let lasted = begun.elapsed().as_secs();
+    let end = fleet.end(&mut crowd).await?;
     Ok(format!(
-        "{} kills in {} s ({killed:?}); {acknowledged} commands acknowledged, {films} films played to the end",
-        campaign.rounds,
-        lasted.as_secs(),
+        "{} kills in {lasted} s ({killed:?}); {end}",
+        campaign.rounds
     ))
 }
 
