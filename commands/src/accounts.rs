@@ -15,10 +15,17 @@ use spool_domain::reservations::{self, Reservation};
 use spool_platform::keys::Keys;
 use spool_schemas::AnyEvent;
 
-/// Confirms the names of a registered account, and gives back those of one that never came to be.
+/// Confirms the names that an account took, and gives back those that it has no use for or never took.
 pub const REGISTRATIONS: Manager = Manager {
     name: "registrations",
-    events: &["UserRegistered", "NameReservationLapsed"],
+    events: &[
+        "UserRegistered",
+        "ProfileChanged",
+        "IdentityLinked",
+        "IdentityUnlinked",
+        "UserErased",
+        "NameReservationLapsed",
+    ],
     react: |reaction, event| settle(reaction, event),
 };
 
@@ -137,34 +144,84 @@ impl Commands {
 fn settle<'a>(reaction: &'a Reaction<'a>, event: AnyEvent) -> Reacting<'a> {
     Box::pin(async move {
         match event {
-            AnyEvent::Accounts(accounts::Event::Registered(registered)) => {
-                let account = AccountId(reaction.stream.id);
-                for place in [registered.email, registered.username] {
-                    reaction
-                        .give(place.stream(), reservations::Command::Confirm { account })
-                        .await?;
-                }
-                Ok(())
-            }
+            AnyEvent::Accounts(event) => settle_account(reaction, event).await,
             AnyEvent::Reservations(reservations::Event::Lapsed(lapsed)) => {
-                let account = lapsed.account;
-                reaction
-                    .give(account.stream(), accounts::Command::VoidRegistration)
-                    .await?;
-                // The account's own word decides, whether it was given just now or before a crash.
-                let (state, _) = reaction.commands.state::<Account>(account.stream()).await?;
-                let command = match state {
-                    Account::Active(_) => reservations::Command::Confirm { account },
-                    Account::Void | Account::Unregistered => reservations::Command::Release { account },
-                };
-                reaction.give(reaction.stream, command).await
+                settle_lapsed(reaction, lapsed.account).await
             }
-            AnyEvent::Accounts(_)
-            | AnyEvent::Reservations(_)
+            AnyEvent::Reservations(_)
             | AnyEvent::Uploads(_)
             | AnyEvent::Videos(_)
             | AnyEvent::Jobs(_)
             | AnyEvent::Views(_) => Ok(()),
         }
+    })
+}
+
+/// Confirms what the account took and gives back what it has no use for.
+async fn settle_account(reaction: &Reaction<'_>, event: accounts::Event) -> Result<(), CommandError> {
+    let (taken, given_up) = match event {
+        accounts::Event::Registered(registered) => {
+            let identity = registered.identity.map(|identity| identity.place);
+            let names = [registered.email, registered.username].into_iter();
+            (
+                names.chain(identity).chain(registered.bootstrap).collect(),
+                vec![],
+            )
+        }
+        accounts::Event::ProfileChanged(changed) => (vec![changed.email, changed.username], changed.given_up),
+        accounts::Event::IdentityLinked(linked) => (vec![linked.identity.place], vec![]),
+        accounts::Event::IdentityUnlinked(unlinked) => (vec![], vec![unlinked.place]),
+        accounts::Event::Erased(erased) => (vec![], erased.places),
+        _ => (vec![], vec![]),
+    };
+    let account = AccountId(reaction.stream.id);
+    for place in taken {
+        // The account's stream goes on meanwhile: what it has given up by now is another event's business.
+        if holds(reaction.commands, account, place).await? {
+            confirm(reaction, account, place).await?;
+        }
+    }
+    for place in given_up {
+        if !holds(reaction.commands, account, place).await? {
+            reaction
+                .give(place.stream(), reservations::Command::GiveBack { account })
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// The account's own word decides, whether it was given just now or before a crash.
+async fn settle_lapsed(reaction: &Reaction<'_>, account: AccountId) -> Result<(), CommandError> {
+    let place = ReservationId(reaction.stream.id);
+    reaction
+        .give(account.stream(), accounts::Command::VoidRegistration)
+        .await?;
+    reaction
+        .give(account.stream(), accounts::Command::GiveUpName { place })
+        .await?;
+    let command = if holds(reaction.commands, account, place).await? {
+        reservations::Command::Confirm { account }
+    } else {
+        reservations::Command::Release { account }
+    };
+    reaction.give(reaction.stream, command).await
+}
+
+/// A place that was given back in the meantime is not an error: its account does not hold it any more.
+async fn confirm(
+    reaction: &Reaction<'_>,
+    account: AccountId,
+    place: ReservationId,
+) -> Result<(), CommandError> {
+    let confirm = reservations::Command::Confirm { account };
+    reaction.give(place.stream(), confirm).await
+}
+
+async fn holds(commands: &Commands, account: AccountId, place: ReservationId) -> Result<bool, CommandError> {
+    let (state, _) = commands.state::<Account>(account.stream()).await?;
+    Ok(match state {
+        Account::Active(active) => active.holds(place),
+        Account::Void | Account::Unregistered | Account::Erased => false,
     })
 }

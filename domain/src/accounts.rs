@@ -1,130 +1,39 @@
-//! An account: a person registers, starts sessions, and may do what the role allows.
+//! An account: a person registers, starts sessions, and may do what the role allows, until the account is gone.
+
+mod active;
+mod commands;
+mod events;
+
+pub use active::{Active, ApiKey, Reset, Session, Standing};
+pub use commands::Command;
+pub use events::{
+    ApiKeyCreated, ApiKeyRevoked, Deleted, Disabled, EmailConfirmationRequested, EmailConfirmed, Enabled,
+    Erased, Event, Identity, IdentityLinked, IdentityUnlinked, NameGivenUp, PasswordChange, PasswordChanged,
+    PasswordResetRequested, PreferencesChanged, ProfileChanged, Registered, RegistrationVoided, Restored,
+    RoleChanged, Scope, SessionEnd, SessionEnded, SessionRefreshed, SessionStarted,
+};
 
 use crate::actors::Role;
 use crate::decider::Decider;
-use crate::ids::{ReservationId, SessionId};
-use crate::sealed::Sealed;
+use crate::ids::SessionId;
 use crate::time::{Millis, Timestamp};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// A refresh whose answer was lost may be repeated for this long and gets the same answer.
 pub const REFRESH_GRACE: Millis = Millis(30_000);
 /// More than anybody needs; the oldest session gives way.
 pub const SESSIONS_MAX: usize = 100;
-
-/// What may be asked of an account.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Command {
-    /// The account comes to be, once.
-    Register(Registered),
-    /// Makes sure that this account never comes to be, because its reservations timed out.
-    VoidRegistration,
-    /// A person has signed in. Quiet when this session is known; past [`SESSIONS_MAX`] the oldest gives way.
-    StartSession {
-        /// A new id.
-        session: SessionId,
-        /// When the session is over unless it is refreshed.
-        expires_at: Timestamp,
-    },
-    /// Exchanges the session's refresh token number `counter` for the next one.
-    Refresh {
-        /// The session the token belongs to.
-        session: SessionId,
-        /// The number in the token.
-        counter: u32,
-        /// When the session is over unless it is refreshed again.
-        expires_at: Timestamp,
-    },
-    /// A person signs out. Quiet when there is no such session.
-    EndSession {
-        /// The session to end.
-        session: SessionId,
-    },
-}
-
-/// What can have happened to an account.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// It came to be.
-    Registered(Registered),
-    /// It never will come to be.
-    RegistrationVoided(RegistrationVoided),
-    /// A person signed in.
-    SessionStarted(SessionStarted),
-    /// A session got its next refresh token.
-    SessionRefreshed(SessionRefreshed),
-    /// A session is over.
-    SessionEnded(SessionEnded),
-}
-
-/// A person registered.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Registered {
-    /// E-mail address, names and username: JSON, sealed with the person's key.
-    pub personal: Sealed,
-    /// The argon2id hash in PHC format, sealed likewise.
-    pub password_hash: Sealed,
-    /// The place of the e-mail address.
-    pub email: ReservationId,
-    /// The place of the username.
-    pub username: ReservationId,
-    /// What the person may do.
-    pub role: Role,
-}
-
-/// The registration took too long; this account will never come to be.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct RegistrationVoided {}
-
-/// A person signed in.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct SessionStarted {
-    /// The new session.
-    pub session: SessionId,
-    /// When it is over unless it is refreshed.
-    pub expires_at: Timestamp,
-}
-
-/// The refresh token number `counter` is the one that counts now.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct SessionRefreshed {
-    /// The session.
-    pub session: SessionId,
-    /// The number of its new token; the first one, of the sign-in, is 0.
-    pub counter: u32,
-    /// When; a repeat within 30 seconds from then on gets the same answer.
-    pub at: Timestamp,
-    /// When the session is over unless it is refreshed again.
-    pub expires_at: Timestamp,
-}
-
-/// A session is over; its tokens are worth nothing.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct SessionEnded {
-    /// The session.
-    pub session: SessionId,
-    /// Why.
-    pub reason: SessionEnd,
-}
-
-/// Why a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SessionEnd {
-    /// The person signed out.
-    LoggedOut,
-    /// An old refresh token came back: somebody has a copy.
-    RefreshTokenReused,
-    /// The account has too many sessions and this was the oldest.
-    Displaced,
-}
+/// More than anybody needs.
+pub const API_KEYS_MAX: usize = 50;
+/// More than anybody needs.
+pub const IDENTITIES_MAX: usize = 20;
+/// Mail of one kind is not sent to an account more often than this.
+pub const MAIL_PAUSE: Millis = Millis(60_000);
 
 /// Why a command was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Refusal {
-    /// It is not registered.
+    /// It is not registered, or gone.
     #[error("there is no such account")]
     NoSuchAccount,
     /// It was registered before.
@@ -136,6 +45,39 @@ pub enum Refusal {
     /// The session is not known, or its time is over.
     #[error("the session has ended; please sign in again")]
     SessionOver,
+    /// An administrator locked it.
+    #[error("this account is locked; ask an administrator")]
+    Disabled,
+    /// The password is another one than the one that was checked.
+    #[error("the password was changed in the meantime; please try again")]
+    PasswordChangedMeanwhile,
+    /// The link was used before, a newer one was sent, or its time is over.
+    #[error("this link is not good any more; ask for another one")]
+    LinkOver,
+    /// The link was sent to another address than the account has.
+    #[error("this link belongs to an e-mail address that the account does not have any more")]
+    OtherAddress,
+    /// A place was given up before the account took it.
+    #[error("the change took too long and was given up; please try again")]
+    NameGivenUp,
+    /// Not the role for it.
+    #[error("only an administrator may do this")]
+    NotAllowed,
+    /// An administrator must not leave without another one.
+    #[error("administrators cannot do this to their own account; ask another administrator")]
+    OwnAdministrator,
+    /// It is not deleted, or erased already.
+    #[error("this account is not deleted, or cannot be brought back any more")]
+    NotRestorable,
+    /// [`API_KEYS_MAX`].
+    #[error("this account has 50 API keys already; revoke one that is not used")]
+    TooManyApiKeys,
+    /// [`IDENTITIES_MAX`].
+    #[error("this account is linked to 20 identities already; unlink one that is not used")]
+    TooManyIdentities,
+    /// Without a password, the last identity is the only way in.
+    #[error("there would be no way left to sign in; set a password first")]
+    LastWayIn,
 }
 
 /// What is known of an account.
@@ -146,97 +88,34 @@ pub enum Account {
     Unregistered,
     /// It will never come to be.
     Void,
-    /// It is registered.
+    /// It is registered; see [`Active::standing`].
     Active(Box<Active>),
-}
-
-/// A registered account.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Active {
-    /// What the person registered with.
-    pub registered: Registered,
-    /// The sessions that have not been ended; some may be past their time.
-    pub sessions: BTreeMap<SessionId, Session>,
-}
-
-/// A session that was not ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Session {
-    /// The number of the refresh token that counts.
-    pub counter: u32,
-    /// When that token was given, if it is not the first.
-    pub refreshed_at: Option<Timestamp>,
-    /// When the session is over.
-    pub expires_at: Timestamp,
+    /// It was deleted, and nothing about the person is left.
+    Erased,
 }
 
 impl Account {
-    fn active(&self) -> Result<&Active, Refusal> {
+    /// The account unless it is deleted.
+    fn there(&self) -> Result<&Active, Refusal> {
         match self {
-            Self::Active(active) => Ok(active),
-            Self::Unregistered | Self::Void => Err(Refusal::NoSuchAccount),
+            Self::Active(active) if !active.is_deleted() => Ok(active),
+            Self::Active(_) | Self::Unregistered | Self::Void | Self::Erased => Err(Refusal::NoSuchAccount),
         }
     }
-}
 
-impl Active {
-    /// Whether the session may still be used at `now`.
-    pub fn has_session(&self, session: SessionId, now: Timestamp) -> bool {
-        self.sessions
-            .get(&session)
-            .is_some_and(|session| session.expires_at > now)
+    /// The account unless it is deleted or locked.
+    fn usable(&self) -> Result<&Active, Refusal> {
+        let active = self.there()?;
+        match active.standing {
+            Standing::Disabled => Err(Refusal::Disabled),
+            Standing::Good | Standing::Deleted { .. } => Ok(active),
+        }
     }
 
-    fn start_session(&self, session: SessionId, expires_at: Timestamp) -> Vec<Event> {
-        if self.sessions.contains_key(&session) {
-            return vec![];
-        }
-        let displaced = self
-            .sessions
-            .iter()
-            .min_by_key(|(_, session)| session.expires_at)
-            .map(|(id, _)| *id);
-        let mut events = vec![];
-        if let (true, Some(session)) = (self.sessions.len() >= SESSIONS_MAX, displaced) {
-            events.push(Event::SessionEnded(SessionEnded {
-                session,
-                reason: SessionEnd::Displaced,
-            }));
-        }
-        events.push(Event::SessionStarted(SessionStarted { session, expires_at }));
-        events
-    }
-
-    fn refresh(
-        &self,
-        id: SessionId,
-        counter: u32,
-        expires_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<Vec<Event>, Refusal> {
-        let session = self
-            .sessions
-            .get(&id)
-            .filter(|session| session.expires_at > now)
-            .ok_or(Refusal::SessionOver)?;
-        let just_refreshed = session.refreshed_at.is_some_and(|at| now - at <= REFRESH_GRACE);
-        if counter == session.counter {
-            let counter = counter.checked_add(1).ok_or(Refusal::SessionOver)?;
-            return Ok(vec![Event::SessionRefreshed(SessionRefreshed {
-                session: id,
-                counter,
-                at: now,
-                expires_at,
-            })]);
-        }
-        let one_before = counter.checked_add(1) == Some(session.counter);
-        if one_before && just_refreshed {
-            return Ok(vec![]);
-        }
-        Ok(vec![Event::SessionEnded(SessionEnded {
-            session: id,
-            reason: SessionEnd::RefreshTokenReused,
-        })])
+    /// The role of whoever holds a token of `session` at `now`; nothing when the token is worth nothing.
+    pub fn admits(&self, session: SessionId, now: Timestamp) -> Option<Role> {
+        let active = self.usable().ok()?;
+        active.has_session(session, now).then_some(active.role)
     }
 }
 
@@ -250,67 +129,76 @@ impl Decider for Account {
             Command::Register(registered) => match self {
                 Self::Unregistered => Ok(vec![Event::Registered(registered.clone())]),
                 Self::Void => Err(Refusal::RegistrationVoid),
-                Self::Active(_) => Err(Refusal::AlreadyRegistered),
+                Self::Active(_) | Self::Erased => Err(Refusal::AlreadyRegistered),
             },
             Command::VoidRegistration => match self {
                 Self::Unregistered => Ok(vec![Event::RegistrationVoided(RegistrationVoided {})]),
-                Self::Void | Self::Active(_) => Ok(vec![]),
+                Self::Void | Self::Active(_) | Self::Erased => Ok(vec![]),
             },
-            Command::StartSession { session, expires_at } => {
-                Ok(self.active()?.start_session(*session, *expires_at))
+            Command::StartSession { .. } | Command::Refresh { .. } => self.usable()?.sign_in(command, now),
+            Command::EndSession { session, reason } => Ok(self.there()?.end_session(*session, *reason)),
+            Command::EndOtherSessions { keep } => {
+                Ok(self.there()?.end_sessions(SessionEnd::Revoked, Some(*keep)))
             }
-            Command::Refresh {
-                session,
-                counter,
-                expires_at,
-            } => self.active()?.refresh(*session, *counter, *expires_at, now),
-            Command::EndSession { session } => {
-                let known = self.active()?.sessions.contains_key(session);
-                let ended = SessionEnded {
-                    session: *session,
-                    reason: SessionEnd::LoggedOut,
-                };
-                Ok(if known {
-                    vec![Event::SessionEnded(ended)]
-                } else {
-                    vec![]
-                })
+            Command::ChangePassword { .. }
+            | Command::RequestPasswordReset { .. }
+            | Command::ResetPassword { .. }
+            | Command::RequestEmailConfirmation
+            | Command::ConfirmEmail { .. } => self.usable()?.secure(command, now),
+            Command::ChangeProfile { .. }
+            | Command::LinkIdentity { .. }
+            | Command::UnlinkIdentity { .. }
+            | Command::ChangePreferences { .. }
+            | Command::CreateApiKey { .. }
+            | Command::RevokeApiKey { .. } => self.usable()?.arrange(command, now),
+            Command::GiveUpName { place } => match self {
+                Self::Active(active) if !active.holds(*place) => {
+                    Ok(vec![Event::NameGivenUp(NameGivenUp { place: *place })])
+                }
+                Self::Active(_) | Self::Unregistered | Self::Void | Self::Erased => Ok(vec![]),
+            },
+            Command::ChangeRole { .. } | Command::Disable { .. } | Command::Enable { .. } => {
+                self.there()?.govern(command)
             }
+            Command::Delete {
+                account,
+                by,
+                erase_at,
+            } => match self {
+                Self::Active(active) => active.delete(*account, by, *erase_at, now),
+                Self::Unregistered | Self::Void | Self::Erased => Err(Refusal::NoSuchAccount),
+            },
+            Command::Restore { account, by } => match self {
+                Self::Active(active) => active.restore(*account, by, now),
+                Self::Unregistered | Self::Void | Self::Erased => Err(Refusal::NoSuchAccount),
+            },
+            Command::Erase => match self {
+                Self::Active(active) => Ok(active.erase(now)),
+                Self::Unregistered | Self::Void | Self::Erased => Ok(vec![]),
+            },
         }
     }
 
-    fn evolve(mut self, event: &Event) -> Self {
-        match (event, &mut self) {
-            (Event::Registered(registered), _) => {
-                return Self::Active(Box::new(Active {
-                    registered: registered.clone(),
-                    sessions: BTreeMap::new(),
-                }));
+    fn evolve(self, event: &Event) -> Self {
+        match (event, self) {
+            (Event::Registered(registered), _) => Self::Active(Box::new(Active::new(registered))),
+            (Event::RegistrationVoided(_), _) => Self::Void,
+            (Event::Erased(_), _) => Self::Erased,
+            (_, Self::Active(mut active)) => {
+                active.evolve(event);
+                Self::Active(active)
             }
-            (Event::RegistrationVoided(_), _) => return Self::Void,
-            (Event::SessionStarted(started), Self::Active(active)) => {
-                let session = Session {
-                    counter: 0,
-                    refreshed_at: None,
-                    expires_at: started.expires_at,
-                };
-                active.sessions.insert(started.session, session);
-            }
-            (Event::SessionRefreshed(refreshed), Self::Active(active)) => {
-                if let Some(session) = active.sessions.get_mut(&refreshed.session) {
-                    session.counter = refreshed.counter;
-                    session.refreshed_at = Some(refreshed.at);
-                    session.expires_at = refreshed.expires_at;
-                }
-            }
-            (Event::SessionEnded(ended), Self::Active(active)) => {
-                active.sessions.remove(&ended.session);
-            }
-            (
-                Event::SessionStarted(_) | Event::SessionRefreshed(_) | Event::SessionEnded(_),
-                Self::Unregistered | Self::Void,
-            ) => {}
+            (_, unchanged @ (Self::Unregistered | Self::Void | Self::Erased)) => unchanged,
         }
-        self
+    }
+
+    fn due(&self) -> Option<(Timestamp, Command)> {
+        match self {
+            Self::Active(active) => match active.standing {
+                Standing::Deleted { erase_at } => Some((erase_at, Command::Erase)),
+                Standing::Good | Standing::Disabled => None,
+            },
+            Self::Unregistered | Self::Void | Self::Erased => None,
+        }
     }
 }

@@ -45,6 +45,15 @@ impl Actor {
         }
     }
 
+    /// Whether this actor may do what only administrators may.
+    pub const fn is_admin(&self) -> bool {
+        match self {
+            Self::Person { role, .. } => matches!(role, Role::Admin),
+            Self::Anonymous => false,
+            Self::System => true,
+        }
+    }
+
     /// Whether this actor may do what only the owner may: the owner, an admin or the system.
     pub fn may_act_for(&self, owner: AccountId) -> bool {
         match self {

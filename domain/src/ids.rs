@@ -48,6 +48,11 @@ ids! {
 #[serde(transparent)]
 pub struct SessionId(pub Uuid);
 
+/// A key for programs; lives inside the account's stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct ApiKeyId(pub Uuid);
+
 impl UploadId {
     /// The upload that brings a video's file; born beside it, so both share a partition.
     pub fn of(video: VideoId) -> Self {

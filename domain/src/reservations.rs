@@ -17,6 +17,12 @@ pub enum Command {
         /// For whom.
         account: AccountId,
     },
+    /// An account that exists wants the place anew. As `Reserve`, but a place that the account has confirmed and does not
+    /// hold any more waits again to be confirmed, so that a late `GiveBack` does not take it away.
+    Retake {
+        /// For whom.
+        account: AccountId,
+    },
     /// The account is registered, so the place is its own. Quiet when it is so already.
     Confirm {
         /// Whose.
@@ -26,6 +32,12 @@ pub enum Command {
     /// that holds the place and gives up.
     Release {
         /// Whose; a place that another holds, or a confirmed one, stays as it is.
+        account: AccountId,
+    },
+    /// The account has no use for a place that it had confirmed. Only given once the account's stream says so. Quiet when the
+    /// place is not confirmed or another's.
+    GiveBack {
+        /// Whose.
         account: AccountId,
     },
     /// The timer: a pending place has waited long enough.
@@ -121,6 +133,12 @@ impl Reservation {
     }
 }
 
+impl Reservation {
+    fn is_free_for(&self, account: AccountId) -> bool {
+        self.holder().is_none_or(|holder| holder == account)
+    }
+}
+
 impl Decider for Reservation {
     type Command = Command;
     type Event = Event;
@@ -137,6 +155,18 @@ impl Decider for Reservation {
                 _ if held_by(account) => Ok(vec![]),
                 Self::Pending { .. } | Self::Lapsed { .. } | Self::Confirmed { .. } => Err(Refusal::Taken),
             },
+            Command::Retake { account } => match self {
+                Self::Free | Self::Confirmed { .. } if self.is_free_for(*account) => {
+                    Ok(vec![Event::Reserved(Reserved {
+                        account: *account,
+                        until: now + PENDING_FOR,
+                    })])
+                }
+                _ if held_by(account) => Ok(vec![]),
+                Self::Free | Self::Pending { .. } | Self::Lapsed { .. } | Self::Confirmed { .. } => {
+                    Err(Refusal::Taken)
+                }
+            },
             Command::Confirm { account } => match self {
                 Self::Confirmed { .. } if held_by(account) => Ok(vec![]),
                 Self::Pending { .. } | Self::Lapsed { .. } if held_by(account) => {
@@ -152,6 +182,14 @@ impl Decider for Reservation {
                 }
                 // A confirmed place belongs to an account that exists. A release that comes this late is
                 // left over from a registration that was given up and then repeated with success.
+                Self::Free | Self::Pending { .. } | Self::Lapsed { .. } | Self::Confirmed { .. } => {
+                    Ok(vec![])
+                }
+            },
+            Command::GiveBack { account } => match self {
+                Self::Confirmed { .. } if held_by(account) => {
+                    Ok(vec![Event::Released(Released { account: *account })])
+                }
                 Self::Free | Self::Pending { .. } | Self::Lapsed { .. } | Self::Confirmed { .. } => {
                     Ok(vec![])
                 }

@@ -245,7 +245,10 @@ async fn leave(gateway: Gateway, headers: &HeaderMap, leaving: Leaving) -> Resul
         }
     };
     let ask = Ask::fresh(Actor::Anonymous);
-    let command = Command::EndSession { session };
+    let command = Command::EndSession {
+        session,
+        reason: SessionEnd::LoggedOut,
+    };
     let outcome = gateway
         .parts()
         .commands

@@ -99,11 +99,8 @@ impl Gateway {
             .commands
             .state::<Account>(claims.sub.stream())
             .await?;
-        let goes_on = match account {
-            Account::Active(active) => active.has_session(claims.sid, Timestamp::from_millis(now_ms)),
-            Account::Unregistered | Account::Void => false,
-        };
-        if goes_on {
+        let role = account.admits(claims.sid, Timestamp::from_millis(now_ms));
+        if role.is_some() {
             Ok(())
         } else {
             Err(Problem::sign_in_needed())

@@ -355,7 +355,17 @@ fn account_refused(refusal: &accounts::Refusal, sentence: String) -> Problem {
     use accounts::Refusal;
     match refusal {
         Refusal::NoSuchAccount | Refusal::SessionOver => Problem::new(Kind::SignInNeeded, sentence),
-        Refusal::AlreadyRegistered | Refusal::RegistrationVoid => Problem::new(Kind::Conflict, sentence),
+        Refusal::Disabled | Refusal::NotAllowed | Refusal::OwnAdministrator => Problem::not_allowed(sentence),
+        Refusal::AlreadyRegistered
+        | Refusal::RegistrationVoid
+        | Refusal::PasswordChangedMeanwhile
+        | Refusal::LinkOver
+        | Refusal::OtherAddress
+        | Refusal::NameGivenUp
+        | Refusal::NotRestorable
+        | Refusal::TooManyApiKeys
+        | Refusal::TooManyIdentities
+        | Refusal::LastWayIn => Problem::new(Kind::Conflict, sentence),
     }
 }
 

@@ -30,9 +30,22 @@ pub struct AccountRow {
     pub id: AccountId,
     pub personal: Sealed,
     pub role: Role,
+    pub status: Status,
     pub email: ReservationId,
+    pub email_confirmed: bool,
     pub username: ReservationId,
     pub created_at: Timestamp,
+}
+
+/// Whether an account may be used. What is erased has no row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Active,
+    /// Locked by an administrator.
+    Disabled,
+    /// To be erased, unless an administrator brings it back.
+    Deleted,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -72,7 +85,7 @@ impl View for AccountsView {
     }
 
     fn schema(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [&'static str] {
@@ -89,7 +102,7 @@ impl View for AccountsView {
         }
         for fact in &facts.all {
             match fact.event()? {
-                AnyEvent::Accounts(event) => fold_account(facts, event, rows),
+                AnyEvent::Accounts(event) => fold_account(facts, event, rows)?,
                 AnyEvent::Reservations(event) => fold_place(facts, event, rows),
                 AnyEvent::Uploads(_) | AnyEvent::Videos(_) | AnyEvent::Jobs(_) | AnyEvent::Views(_) => {}
             }
@@ -98,25 +111,59 @@ impl View for AccountsView {
     }
 }
 
-fn fold_account(facts: &Facts<'_>, event: &accounts::Event, rows: &mut Rows) {
-    match event {
+fn fold_account(facts: &Facts<'_>, event: &accounts::Event, rows: &mut Rows) -> Result<(), ViewError> {
+    let id = AccountId(facts.stream.id);
+    let key = id.to_string();
+    let changed: &dyn Fn(&mut AccountRow) = match event {
         accounts::Event::Registered(registered) => {
-            let id = AccountId(facts.stream.id);
             let account = AccountRow {
                 id,
                 personal: registered.personal.clone(),
                 role: registered.role,
+                status: Status::Active,
                 email: registered.email,
+                email_confirmed: registered.email_confirmed,
                 username: registered.username,
                 created_at: facts.time,
             };
-            rows.set(ACCOUNTS, &id.to_string(), "", Some(account));
+            rows.set(ACCOUNTS, &key, "", Some(account));
+            return Ok(());
         }
+        accounts::Event::Erased(_) => {
+            rows.set::<AccountRow>(ACCOUNTS, &key, "", None);
+            return Ok(());
+        }
+        accounts::Event::ProfileChanged(changed) => &|row| {
+            row.email_confirmed &= row.email == changed.email;
+            row.personal = changed.personal.clone();
+            row.email = changed.email;
+            row.username = changed.username;
+        },
+        accounts::Event::EmailConfirmed(confirmed) => {
+            &|row| row.email_confirmed = row.email == confirmed.email
+        }
+        accounts::Event::RoleChanged(changed) => &|row| row.role = changed.role,
+        accounts::Event::Disabled(_) => &|row| row.status = Status::Disabled,
+        accounts::Event::Deleted(_) => &|row| row.status = Status::Deleted,
+        accounts::Event::Enabled(_) | accounts::Event::Restored(_) => &|row| row.status = Status::Active,
         accounts::Event::RegistrationVoided(_)
         | accounts::Event::SessionStarted(_)
         | accounts::Event::SessionRefreshed(_)
-        | accounts::Event::SessionEnded(_) => {}
+        | accounts::Event::SessionEnded(_)
+        | accounts::Event::PasswordChanged(_)
+        | accounts::Event::PasswordResetRequested(_)
+        | accounts::Event::EmailConfirmationRequested(_)
+        | accounts::Event::NameGivenUp(_)
+        | accounts::Event::PreferencesChanged(_)
+        | accounts::Event::ApiKeyCreated(_)
+        | accounts::Event::ApiKeyRevoked(_)
+        | accounts::Event::IdentityLinked(_)
+        | accounts::Event::IdentityUnlinked(_) => return Ok(()),
+    };
+    if let Some(row) = rows.edit::<AccountRow>(ACCOUNTS, &key, "")? {
+        changed(row);
     }
+    Ok(())
 }
 
 fn fold_place(facts: &Facts<'_>, event: &reservations::Event, rows: &mut Rows) {

@@ -109,10 +109,7 @@ impl Sums {
         match fact.event()? {
             AnyEvent::Accounts(event) => match event {
                 accounts::Event::Registered(_) => sums.registrations = 1,
-                accounts::Event::RegistrationVoided(_)
-                | accounts::Event::SessionStarted(_)
-                | accounts::Event::SessionRefreshed(_)
-                | accounts::Event::SessionEnded(_) => {}
+                _ => {}
             },
             AnyEvent::Uploads(event) => match event {
                 uploads::Event::Received(received) => {

@@ -17,7 +17,12 @@ pub struct Upcast {
 }
 
 /// Append-only: what was written once is read for ever.
-pub const UPCASTS: &[Upcast] = &[];
+pub const UPCASTS: &[Upcast] = &[Upcast {
+    name: "SessionEnded",
+    from: 1,
+    reason: "sessions end for more reasons: from another session, by a new password, with the account",
+    step: |data| data,
+}];
 
 /// Takes `data` one version further.
 pub fn upcast(name: &str, version: u16, data: &RawValue) -> Result<(u16, Box<RawValue>), DecodeError> {

@@ -24,6 +24,9 @@ fn anna() -> Registered {
         email: ReservationId(Uuid::from_u128(11)),
         username: ReservationId(Uuid::from_u128(12)),
         role: Role::Creator,
+        identity: None,
+        bootstrap: None,
+        email_confirmed: false,
     }
 }
 
@@ -37,7 +40,12 @@ fn void() -> Event {
 
 fn started(session: SessionId) -> Event {
     let expires_at = NOW + HOUR;
-    Event::SessionStarted(SessionStarted { session, expires_at })
+    Event::SessionStarted(SessionStarted {
+        session,
+        expires_at,
+        at: Some(NOW),
+        client: None,
+    })
 }
 
 fn refreshed(counter: u32, at: Timestamp) -> Event {
@@ -55,7 +63,18 @@ fn ended(session: SessionId, reason: SessionEnd) -> Event {
 
 fn start(session: SessionId) -> Command {
     let expires_at = NOW + HOUR;
-    Command::StartSession { session, expires_at }
+    Command::StartSession {
+        session,
+        expires_at,
+        client: None,
+    }
+}
+
+fn sign_out(session: SessionId) -> Command {
+    Command::EndSession {
+        session,
+        reason: SessionEnd::LoggedOut,
+    }
 }
 
 fn refresh(counter: u32, at: Timestamp) -> Command {
@@ -99,11 +118,7 @@ fn a_registered_account_cannot_be_made_void() {
 #[test]
 fn nobody_signs_in_to_an_account_that_is_not() {
     for past in [vec![], vec![void()]] {
-        for command in [
-            start(PHONE),
-            refresh(0, NOW),
-            Command::EndSession { session: PHONE },
-        ] {
+        for command in [start(PHONE), refresh(0, NOW), sign_out(PHONE)] {
             given::<Account>(&past)
                 .when(command, NOW)
                 .then_refused(Refusal::NoSuchAccount);
@@ -120,10 +135,10 @@ fn a_session_starts_and_ends() {
         .when(start(PHONE), NOW)
         .then_nothing();
     given::<Account>(&[registered(), started(PHONE)])
-        .when(Command::EndSession { session: PHONE }, NOW)
+        .when(sign_out(PHONE), NOW)
         .then(&[ended(PHONE, SessionEnd::LoggedOut)]);
     given::<Account>(&[registered(), started(PHONE)])
-        .when(Command::EndSession { session: DESK }, NOW)
+        .when(sign_out(DESK), NOW)
         .then_nothing();
 }
 
@@ -136,7 +151,12 @@ fn the_oldest_of_too_many_sessions_gives_way() {
             Millis(number as i64),
         );
         let expires_at = NOW + HOUR + later;
-        past.push(Event::SessionStarted(SessionStarted { session, expires_at }));
+        past.push(Event::SessionStarted(SessionStarted {
+            session,
+            expires_at,
+            at: None,
+            client: None,
+        }));
     }
     given::<Account>(&past).when(start(PHONE), NOW).then(&[
         ended(SessionId(Uuid::from_u128(100)), SessionEnd::Displaced),
@@ -209,10 +229,10 @@ fn any_command() -> impl Strategy<Value = Command> {
         2 => anything::registered().prop_map(Command::Register),
         1 => Just(Command::VoidRegistration),
         4 => (session(), expires_at())
-            .prop_map(|(session, expires_at)| Command::StartSession { session, expires_at }),
+            .prop_map(|(session, expires_at)| Command::StartSession { session, expires_at, client: None }),
         8 => (session(), counter, expires_at())
             .prop_map(|(session, counter, expires_at)| Command::Refresh { session, counter, expires_at }),
-        1 => session().prop_map(|session| Command::EndSession { session }),
+        1 => session().prop_map(sign_out),
     ]
 }
 
@@ -249,7 +269,7 @@ proptest! {
         let mut history = History::<Account>::new();
         history.give(&Command::Register(anna())).expect("it is new");
         let expires_at = Timestamp::MAX;
-        history.give(&Command::StartSession { session: PHONE, expires_at }).expect("it is registered");
+        history.give(&Command::StartSession { session: PHONE, expires_at, client: None }).expect("it is registered");
         for counter in 0..refreshes {
             history.give(&Command::Refresh { session: PHONE, counter, expires_at }).expect("it is the one that counts");
         }
@@ -273,7 +293,7 @@ proptest! {
             history.wait(Millis(1));
             let expires_at = history.now + HOUR;
             let session = SessionId(Uuid::from_u128(session));
-            history.give(&Command::StartSession { session, expires_at }).expect("it is registered");
+            history.give(&Command::StartSession { session, expires_at, client: None }).expect("it is registered");
         }
         let Account::Active(active) = &history.state else { panic!("it is registered") };
         prop_assert!(active.sessions.len() <= SESSIONS_MAX);

@@ -56,6 +56,9 @@ pub fn registered() -> impl Strategy<Value = accounts::Registered> {
         email: ReservationId(email),
         username: ReservationId(username),
         role: Role::Creator,
+        identity: None,
+        bootstrap: None,
+        email_confirmed: false,
     })
 }
 
@@ -70,8 +73,14 @@ pub fn account_event() -> impl Strategy<Value = accounts::Event> {
     prop_oneof![
         registered().prop_map(Event::Registered),
         Just(Event::RegistrationVoided(RegistrationVoided {})),
-        (session(), time())
-            .prop_map(|(session, expires_at)| Event::SessionStarted(SessionStarted { session, expires_at })),
+        (session(), time()).prop_map(|(session, expires_at)| {
+            Event::SessionStarted(SessionStarted {
+                session,
+                expires_at,
+                at: None,
+                client: None,
+            })
+        }),
         (session(), any::<u32>(), time(), time()).prop_map(|(session, counter, at, expires_at)| {
             Event::SessionRefreshed(SessionRefreshed {
                 session,
@@ -82,6 +91,42 @@ pub fn account_event() -> impl Strategy<Value = accounts::Event> {
         }),
         (session(), reason)
             .prop_map(|(session, reason)| Event::SessionEnded(SessionEnded { session, reason })),
+        change_of_account(),
+    ]
+}
+
+fn change_of_account() -> impl Strategy<Value = accounts::Event> {
+    use accounts::*;
+    let place = || uuid().prop_map(ReservationId);
+    let sealed = || text().prop_map(Sealed);
+    prop_oneof![
+        sealed().prop_map(|password_hash| Event::PasswordChanged(PasswordChanged {
+            password_hash,
+            how: PasswordChange::ByLink,
+        })),
+        (any::<u32>(), time(), time()).prop_map(|(number, at, expires_at)| {
+            Event::PasswordResetRequested(PasswordResetRequested {
+                number,
+                at,
+                expires_at,
+            })
+        }),
+        place().prop_map(|email| Event::EmailConfirmed(EmailConfirmed { email })),
+        (sealed(), place(), place()).prop_map(|(personal, email, username)| {
+            Event::ProfileChanged(ProfileChanged {
+                personal,
+                email,
+                username,
+                given_up: vec![],
+            })
+        }),
+        place().prop_map(|place| Event::NameGivenUp(NameGivenUp { place })),
+        actor().prop_map(|by| Event::Disabled(Disabled { by })),
+        actor().prop_map(|by| Event::Enabled(Enabled { by })),
+        (actor(), time()).prop_map(|(by, erase_at)| Event::Deleted(Deleted { by, erase_at })),
+        actor().prop_map(|by| Event::Restored(Restored { by })),
+        Just(Event::Erased(Erased { places: vec![] })),
+        place().prop_map(|place| Event::IdentityUnlinked(IdentityUnlinked { place })),
     ]
 }
 

@@ -60,7 +60,7 @@ impl Gateway {
             return Ok(None);
         };
         let gateway = self.clone();
-        let sealed = active.registered.password_hash.clone();
+        let sealed = active.password_hash.clone();
         let open = move || gateway.people().password_hash(account, &sealed);
         Ok(Some((account, tokio::task::spawn_blocking(open).await??)))
     }
@@ -89,6 +89,9 @@ impl Gateway {
             email,
             username,
             role,
+            identity: None,
+            bootstrap: None,
+            email_confirmed: false,
         })
     }
 
@@ -108,6 +111,7 @@ impl Gateway {
         let command = Command::StartSession {
             session,
             expires_at: self.session_end(),
+            client: None,
         };
         let outcome = self
             .parts()

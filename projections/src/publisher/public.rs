@@ -151,11 +151,28 @@ impl PublicEvent {
             accounts::Event::Registered(registered) => Some(Self::UserRegistered(UserRegistered {
                 role: registered.role,
             })),
-            // When a person comes and goes is nobody else's business, and who never came to be is nobody.
+            // When a person comes and goes and how is nobody else's business, and who never came to be is nobody.
             accounts::Event::RegistrationVoided(_)
             | accounts::Event::SessionStarted(_)
             | accounts::Event::SessionRefreshed(_)
-            | accounts::Event::SessionEnded(_) => None,
+            | accounts::Event::SessionEnded(_)
+            | accounts::Event::PasswordChanged(_)
+            | accounts::Event::PasswordResetRequested(_)
+            | accounts::Event::EmailConfirmationRequested(_)
+            | accounts::Event::EmailConfirmed(_)
+            | accounts::Event::ProfileChanged(_)
+            | accounts::Event::NameGivenUp(_)
+            | accounts::Event::PreferencesChanged(_)
+            | accounts::Event::RoleChanged(_)
+            | accounts::Event::Disabled(_)
+            | accounts::Event::Enabled(_)
+            | accounts::Event::Deleted(_)
+            | accounts::Event::Restored(_)
+            | accounts::Event::Erased(_)
+            | accounts::Event::ApiKeyCreated(_)
+            | accounts::Event::ApiKeyRevoked(_)
+            | accounts::Event::IdentityLinked(_)
+            | accounts::Event::IdentityUnlinked(_) => None,
         }
     }
 
