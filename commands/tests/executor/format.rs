@@ -87,6 +87,9 @@ fn all_states() -> String {
         email: place,
         username: place,
         role: spool_domain::actors::Role::Creator,
+        identity: None,
+        bootstrap: None,
+        email_confirmed: false,
     };
     let (session, expires_at) = (SessionId(Uuid::from_u128(5)), NOW + LEASE);
     states::<Account>(&mut lines, vec![accounts::Command::VoidRegistration]);
@@ -94,7 +97,11 @@ fn all_states() -> String {
         &mut lines,
         vec![
             accounts::Command::Register(person),
-            accounts::Command::StartSession { session, expires_at },
+            accounts::Command::StartSession {
+                session,
+                expires_at,
+                client: None,
+            },
             accounts::Command::Refresh {
                 session,
                 counter: 0,

@@ -126,5 +126,8 @@ pub fn registered(keys: &Keys, email: &str, username: &str) -> Registered {
         email: email_place(keys, email),
         username: username_place(keys, username),
         role: Role::Creator,
+        identity: None,
+        bootstrap: None,
+        email_confirmed: false,
     }
 }

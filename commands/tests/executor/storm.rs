@@ -71,7 +71,11 @@ fn command_of(key: u64, keys: &Keys) -> (StreamId, AnyCommand) {
         ),
         _ => {
             let (session, expires_at) = (SessionId(Uuid::from_u128(dice.below(4).into())), Timestamp::MAX);
-            let start = accounts::Command::StartSession { session, expires_at };
+            let start = accounts::Command::StartSession {
+                session,
+                expires_at,
+                client: None,
+            };
             (account(number).stream(), start.into())
         }
     }

@@ -80,5 +80,8 @@ pub fn registered(keys: &Keys, name: &str) -> Registered {
         email: email_place(keys, &format!("{name}@x.example")),
         username: username_place(keys, name),
         role: Role::Creator,
+        identity: None,
+        bootstrap: None,
+        email_confirmed: false,
     }
 }

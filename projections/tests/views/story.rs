@@ -71,6 +71,9 @@ impl Story {
             email,
             username,
             role: Role::Creator,
+            identity: None,
+            bootstrap: None,
+            email_confirmed: false,
         };
         let mut account = (Account::default(), 0);
         self.give(
