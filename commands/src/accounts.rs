@@ -12,6 +12,7 @@ use crate::managers::{Manager, Reacting, Reaction};
 use spool_domain::accounts::{self, Account, Registered};
 use spool_domain::ids::{AccountId, ReservationId};
 use spool_domain::reservations::{self, Reservation};
+use spool_domain::sealed::Sealed;
 use spool_platform::keys::Keys;
 use spool_schemas::AnyEvent;
 
@@ -36,8 +37,20 @@ pub enum RegisterError {
     EmailTaken,
     #[error("this username is already taken")]
     UsernameTaken,
+    #[error("this identity belongs to another account")]
+    IdentityTaken,
+    #[error("the secret for the first administrator was used before")]
+    NotTheFirst,
     #[error(transparent)]
     Command(#[from] CommandError),
+}
+
+/// How a person is to be called: sealed, and where the names belong.
+#[derive(Clone, Debug)]
+pub struct Named {
+    pub personal: Sealed,
+    pub email: ReservationId,
+    pub username: ReservationId,
 }
 
 /// Whose a place is after it was asked for.
@@ -65,6 +78,17 @@ pub fn username_place(keys: &Keys, username: &str) -> ReservationId {
     ))
 }
 
+/// The place of who somebody is at another provider: `issuer` names the provider, `subject` the person there.
+pub fn identity_place(keys: &Keys, issuer: &str, subject: &str) -> ReservationId {
+    let both = serde_json::to_vec(&(issuer, subject)).expect("two texts become JSON");
+    ReservationId(keyed_uuid(keys, "reservations/identity", &both))
+}
+
+/// The place of the secret for the first administrator.
+pub fn bootstrap_place(keys: &Keys) -> ReservationId {
+    ReservationId(keyed_uuid(keys, "reservations/bootstrap", b""))
+}
+
 impl Commands {
     /// Registers `account`, whose names must be free. Asked again with the same `ask`, it goes on where it was.
     pub async fn register(
@@ -73,24 +97,104 @@ impl Commands {
         registered: Registered,
         ask: &Ask,
     ) -> Result<Outcome, RegisterError> {
-        let (email, username) = (registered.email, registered.username);
-        if self.reserve(email, account, ask).await? == Reserved::ByAnother {
-            return Err(RegisterError::EmailTaken);
-        }
-        if self.reserve(username, account, ask).await? == Reserved::ByAnother
-            && self.give_up(account, email, ask).await?
-        {
-            return Err(RegisterError::UsernameTaken);
+        let identity = registered.identity.as_ref().map(|identity| identity.place);
+        let wanted = [
+            (Some(registered.email), RegisterError::EmailTaken),
+            (Some(registered.username), RegisterError::UsernameTaken),
+            (identity, RegisterError::IdentityTaken),
+            (registered.bootstrap, RegisterError::NotTheFirst),
+        ];
+        let mut reserved = vec![];
+        for (place, taken) in wanted {
+            let Some(place) = place else { continue };
+            if self.reserve(place, account, ask).await? == Reserved::ByAnother
+                && self.give_up(account, &reserved, ask).await?
+            {
+                return Err(taken);
+            }
+            reserved.push(place);
         }
         let register = accounts::Command::Register(registered);
         let given = self.give(account.stream(), register, ask.clone()).await;
         if let Err(CommandError::Refused(AnyRefusal::Accounts(accounts::Refusal::RegistrationVoid))) = &given
         {
-            for place in [email, username] {
+            for place in reserved {
                 self.release(account, place, ask).await?;
             }
         }
         Ok(given?)
+    }
+
+    /// Calls the person otherwise; new names must be free. `ask` may name the version of the account that was seen.
+    pub async fn change_profile(
+        &self,
+        account: AccountId,
+        named: Named,
+        ask: &Ask,
+    ) -> Result<Outcome, RegisterError> {
+        let Named {
+            personal,
+            email,
+            username,
+        } = named;
+        let given_up = self.given_up(account).await?;
+        self.retake(account, email, RegisterError::EmailTaken, ask)
+            .await?;
+        self.retake(account, username, RegisterError::UsernameTaken, ask)
+            .await?;
+        let change = accounts::Command::ChangeProfile {
+            personal,
+            email,
+            username,
+            given_up,
+        };
+        Ok(self.give(account.stream(), change, ask.clone()).await?)
+    }
+
+    /// Makes an identity at another provider a way in; it must be nobody else's.
+    pub async fn link_identity(
+        &self,
+        account: AccountId,
+        identity: accounts::Identity,
+        ask: &Ask,
+    ) -> Result<Outcome, RegisterError> {
+        let given_up = self.given_up(account).await?;
+        self.retake(account, identity.place, RegisterError::IdentityTaken, ask)
+            .await?;
+        let link = accounts::Command::LinkIdentity { identity, given_up };
+        Ok(self.give(account.stream(), link, ask.clone()).await?)
+    }
+
+    /// Whether nobody has registered with the secret for the first administrator.
+    pub async fn awaits_first_admin(&self, keys: &Keys) -> Result<bool, CommandError> {
+        Ok(self.account_at(bootstrap_place(keys)).await?.is_none())
+    }
+
+    async fn given_up(&self, account: AccountId) -> Result<u32, CommandError> {
+        let (state, _) = self.state::<Account>(account.stream()).await?;
+        Ok(match state {
+            Account::Active(active) => active.given_up,
+            Account::Void | Account::Unregistered | Account::Erased => 0,
+        })
+    }
+
+    /// Reserves a place that the account does not hold. What comes to nothing lapses by itself.
+    async fn retake(
+        &self,
+        account: AccountId,
+        place: ReservationId,
+        taken: RegisterError,
+        ask: &Ask,
+    ) -> Result<(), RegisterError> {
+        if holds(self, account, place).await? {
+            return Ok(());
+        }
+        let retake = reservations::Command::Retake { account };
+        match self.give(place.stream(), retake, ask.anew()).await {
+            Ok(_) => Ok(()),
+            Err(CommandError::Refused(AnyRefusal::Reservations(reservations::Refusal::Taken))) => Err(taken),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Always asked anew: that the place was reserved once does not mean that it is so still.
@@ -110,12 +214,12 @@ impl Commands {
         }
     }
 
-    /// Makes sure that `account` never comes to be, and only then gives its e-mail address back: whoever
-    /// asks the same at the same time must not register without it. False when that one was quicker.
+    /// Makes sure that `account` never comes to be, and only then gives its places back: whoever
+    /// asks the same at the same time must not register without them. False when that one was quicker.
     async fn give_up(
         &self,
         account: AccountId,
-        email: ReservationId,
+        places: &[ReservationId],
         ask: &Ask,
     ) -> Result<bool, CommandError> {
         let void = accounts::Command::VoidRegistration;
@@ -124,7 +228,9 @@ impl Commands {
         if matches!(state, Account::Active(_)) {
             return Ok(false);
         }
-        self.release(account, email, ask).await?;
+        for place in places {
+            self.release(account, *place, ask).await?;
+        }
         Ok(true)
     }
 

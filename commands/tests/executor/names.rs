@@ -36,7 +36,7 @@ async fn check_names(world: &World) {
             let account = AccountId(stream.id);
             let (state, _) = world.commands.state::<Account>(*stream).await.expect("readable");
             let Account::Active(active) = state else { continue };
-            for name in [active.registered.email, active.registered.username] {
+            for name in [active.email, active.username] {
                 assert_eq!(place(world, name).await, Reservation::Confirmed { account });
                 assert_eq!(holders.insert(name, account), None, "two accounts have one name");
             }

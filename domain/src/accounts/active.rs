@@ -142,12 +142,13 @@ impl Active {
 
     /// Whether a name, an identity or the bootstrap secret at this place is the account's own.
     pub fn holds(&self, place: ReservationId) -> bool {
-        self.places().any(|own| own == place)
+        self.places().chain(self.bootstrap).any(|own| own == place)
     }
 
+    /// What others may have once the account has no use for it.
     fn places(&self) -> impl Iterator<Item = ReservationId> {
         let names = [self.email, self.username].into_iter();
-        names.chain(self.identities.keys().copied()).chain(self.bootstrap)
+        names.chain(self.identities.keys().copied())
     }
 
     /// Whether the session may still be used at `now`.
