@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+mod edge;
 mod fields;
 mod layers;
 mod needs;
@@ -11,6 +12,7 @@ mod print;
 mod secret;
 mod servers;
 
+pub use edge::{AccessLog, Edge, Limits, Networks, Origins, Preset, ProxyHeader, Rate};
 pub use layers::ConfigError;
 pub use secret::Secret;
 pub use servers::{Cluster, Consistency, Cql, Kafka, S3};
@@ -31,6 +33,8 @@ pub struct Config {
     pub uploads: Uploads,
     pub media: Media,
     pub auth: Auth,
+    pub edge: Edge,
+    pub limits: Limits,
     pub jobs: Jobs,
     pub telemetry: Telemetry,
     pub catalogue: Catalogue,

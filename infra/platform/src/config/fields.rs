@@ -184,6 +184,64 @@ pub(super) const FIELDS: &[Field] = &[
         "creator",
         "Role of a new account: viewer or creator.",
     ),
+    optional(
+        "edge.trusted_proxies",
+        "Proxies that are believed about whom they speak for: networks (10.0.0.0/8) separated by commas. Unset: nobody is.",
+    ),
+    field(
+        "edge.proxy_header",
+        Kind::Text,
+        "x-forwarded-for",
+        "What these proxies write: x-forwarded-for (with x-forwarded-proto) or forwarded. The other is not read: they may \
+         pass on what a client wrote there.",
+    ),
+    optional(
+        "edge.cors_origins",
+        "Other sites whose pages may call the API: origins (https://films.example) separated by commas, or *. Unset: none.",
+    ),
+    optional(
+        "edge.tls_cert",
+        "Certificate chain in PEM to serve HTTPS with. Read again on SIGHUP and when the file changes. Unset: plain HTTP.",
+    ),
+    optional("edge.tls_key", "The private key of edge.tls_cert, in PEM."),
+    field(
+        "edge.access_log",
+        Kind::Text,
+        "failed",
+        "Which requests get a log line (target `access`): off, failed (errors but 429) or all, which costs microseconds each.",
+    ),
+    field(
+        "edge.connections_per_address",
+        Kind::Number(0, 1_000_000),
+        "1000",
+        "Connections that one address may have open; loopback and trusted proxies any number. 0: everybody.",
+    ),
+    field(
+        "limits.preset",
+        Kind::Text,
+        "standard",
+        "How many requests are taken: standard, strict, classic (100 in 15 minutes for each address) or off. In memory, by node.",
+    ),
+    optional(
+        "limits.sign_in",
+        "Signing in, registering and renewing, for each address: such as 100/1m, or off. Unset: by limits.preset.",
+    ),
+    optional(
+        "limits.commands",
+        "Changes, for each person or API key, or address of nobody: such as 600/1m. Unset: by limits.preset.",
+    ),
+    optional(
+        "limits.queries",
+        "Reading, the same: such as 3000/1m. Unset: by limits.preset.",
+    ),
+    optional(
+        "limits.media",
+        "Playlists, segments, pictures and files of the pages, the same: such as 30000/1m. Unset: by limits.preset.",
+    ),
+    optional(
+        "limits.sockets",
+        "Opening WebSockets, the same: such as 300/1m. Unset: by limits.preset.",
+    ),
     field(
         "jobs.lease_seconds",
         POSITIVE,

@@ -4,9 +4,12 @@ use super::{BlobsBackend, Config, ConfigError, LogBackend, TablesBackend};
 
 /// Refuses the first setting that is missing.
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
-    let Config { kafka, cql, s3, .. } = config;
+    let Config {
+        kafka, cql, s3, edge, ..
+    } = config;
     let keys = (s3.access_key.is_some(), s3.secret_key.is_some());
     let login = (cql.user.is_some(), cql.password.is_some());
+    let tls = (edge.tls_cert.is_some(), edge.tls_key.is_some());
     let needs = [
         (
             config.log.backend == LogBackend::Kafka && kafka.brokers.is_none(),
@@ -27,6 +30,15 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         (login == (false, true), "cql.user", "cql.password is set"),
         (keys == (true, false), "s3.secret_key", "s3.access_key is set"),
         (keys == (false, true), "s3.access_key", "s3.secret_key is set"),
+        (tls == (true, false), "edge.tls_key", "edge.tls_cert is set"),
+        (tls == (false, true), "edge.tls_cert", "edge.tls_key is set"),
+        (
+            edge.tls_cert.is_some()
+                && config.log.backend == LogBackend::Kafka
+                && config.cluster.url.is_none(),
+            "cluster.url",
+            "edge.tls_cert is set, and the other nodes have to find this one by a name in the certificate",
+        ),
     ];
     let missing = needs.into_iter().find(|(is_missing, ..)| *is_missing);
     missing.map_or(Ok(()), |(_, key, because)| {

@@ -116,7 +116,14 @@ fn printing_gives_a_file_that_reads_back_to_the_same() {
     let config = Config::from_layers(
         None,
         [],
-        &flags(&[("public_url", "https://a.example"), ("log.partitions", "3")]),
+        &flags(&[
+            ("public_url", "https://a.example"),
+            ("log.partitions", "3"),
+            ("limits.sign_in", "5/15m"),
+            ("limits.media", "off"),
+            ("edge.trusted_proxies", "10.0.0.0/8, 192.0.2.7"),
+            ("edge.cors_origins", "https://b.example,http://localhost:5173"),
+        ]),
     )
     .expect("both flags are good");
     let printed = config.print();
@@ -128,6 +135,32 @@ fn printing_gives_a_file_that_reads_back_to_the_same() {
 }
 
 #[test]
+fn settings_of_the_edge_are_refused_with_what_is_expected() {
+    let check = |flag, expected| check_refused("", &[], &[flag], expected);
+    check(
+        ("limits.queries", "100 an hour"),
+        "limits.queries cannot be \"100 an hour\": a rate is expected, such as 600/1m",
+    );
+    check(("limits.preset", "loose"), "limits.preset cannot be \"loose\"");
+    check(
+        ("edge.trusted_proxies", "10.0.0.0/8,proxy"),
+        "\"proxy\" is no network",
+    );
+    check(
+        ("edge.cors_origins", "https://a.example/"),
+        "\"https://a.example/\" is no origin",
+    );
+    check(
+        ("edge.proxy_header", "via"),
+        "edge.proxy_header cannot be \"via\"",
+    );
+    check(
+        ("edge.tls_cert", "a.pem"),
+        "edge.tls_key must be set (SPOOL_EDGE_TLS_KEY",
+    );
+}
+
+#[test]
 fn every_field_of_the_struct_is_in_the_table_and_explained() {
     let mut config = Config {
         public_url: Some("x".into()),
@@ -135,6 +168,17 @@ fn every_field_of_the_struct_is_in_the_table_and_explained() {
         ..Config::default()
     };
     config.media.spool_media = Some("x".into());
+    (config.edge.tls_cert, config.edge.tls_key) = (Some("x".into()), Some("x".into()));
+    config.edge.trusted_proxies = Some(Networks::default());
+    config.edge.cors_origins = Some(Origins::Any);
+    let rates = [
+        &mut config.limits.sign_in,
+        &mut config.limits.commands,
+        &mut config.limits.queries,
+        &mut config.limits.media,
+        &mut config.limits.sockets,
+    ];
+    rates.into_iter().for_each(|rate| *rate = Some(Rate::Off));
     let texts = [
         &mut config.cluster.node,
         &mut config.cluster.url,
