@@ -6,6 +6,7 @@ mod sessions;
 use crate::asking::{Asking, CONSISTENCY_TOKEN, consistency_header};
 use crate::auth::Caller;
 use crate::body::{Json, JsonOrNothing};
+use crate::edge::address::ClientAddress;
 use crate::gateway::Gateway;
 use crate::problem::{Kind, Problem, ProblemBody};
 use crate::tokens::{KeySet, Refresh};
@@ -15,7 +16,7 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use registration::{EMAIL_MAX_CHARS, PASSWORD_CHARS, Registration};
 use serde::Deserialize;
 use sessions::{SignedIn, User};
-use spool_commands::accounts::RegisterError;
+use spool_commands::accounts::{RegisterError, email_place};
 use spool_commands::{Ask, Outcome, Token, ids};
 use spool_domain::accounts::{Command, Event, SessionEnd};
 use spool_domain::actors::Actor;
@@ -101,19 +102,24 @@ async fn register(
 #[utoipa::path(post, path = "/api/auth/login", tag = "accounts", request_body = Credentials, security(()), responses(
     (status = 200, description = "Signed in", body = SignedIn),
     (status = 401, description = "Wrong e-mail address or password", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 429, description = "Too many attempts", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 async fn login(
     State(gateway): State<Gateway>,
     asking: Asking,
+    client: ClientAddress,
     Json { value, bytes }: Json<Credentials>,
 ) -> Result<Response, Problem> {
     let wrong = || Problem::new(Kind::SignInNeeded, "the e-mail address or the password is wrong");
     if value.password.chars().count() > *PASSWORD_CHARS.end() || value.email.len() > 4 * EMAIL_MAX_CHARS {
         return Err(wrong());
     }
+    let place = email_place(&gateway.parts().keys, &value.email);
+    let attempt = gateway.edge().throttle().attempt(place, client)?;
     let known = gateway.credentials(&value.email).await?;
     let (account, hash) = known.unzip();
     let right = gateway.passwords().verify(value.password, hash.flatten()).await?;
+    attempt.judge(right);
     let account = account.filter(|_| right).ok_or_else(wrong)?;
     let ask = asking.ask(&gateway, "login", &bytes);
     let (session, token) = gateway.start_session(account, &ask).await?;

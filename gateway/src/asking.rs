@@ -1,6 +1,8 @@
 //! What every request says besides its body: who asks, what it must see, and how to know it again.
 
 use crate::auth::Caller;
+use crate::edge::limits;
+use crate::edge::visit::Visit;
 use crate::gateway::Gateway;
 use crate::problem::Problem;
 use axum::extract::FromRequestParts;
@@ -15,17 +17,13 @@ use uuid::Uuid;
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub const CONSISTENCY_TOKEN: HeaderName = HeaderName::from_static("consistency-token");
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// How long a query waits for the view to have seen what the caller has.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 const KEY_MAX_BYTES: usize = 255;
 /// How much of a request's keyed hash is kept with the commit, in bytes.
 const REQUEST_HASH_BYTES: usize = 16;
-
-/// The request's id, put there by the frame.
-#[derive(Clone, Copy, Debug)]
-pub struct RequestId(pub Uuid);
 
 /// Everything about a request but its body.
 pub struct Asking {
@@ -128,14 +126,11 @@ impl FromRequestParts<Gateway> for Asking {
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
         let caller = Caller::of(&parts.headers, gateway).await?;
-        let request = parts
-            .extensions
-            .get()
-            .map_or_else(Uuid::now_v7, |RequestId(id)| *id);
+        limits::charge(&parts.extensions, &caller)?;
         Ok(Self {
             caller,
-            request,
-            traceparent: traceparent(&parts.headers),
+            request: Visit::of(&parts.extensions).id,
+            traceparent: traceparent(&parts.headers).map(str::to_owned),
             idempotency_key: idempotency_key(&parts.headers)?,
             if_match: parts.headers.get(header::IF_MATCH).cloned(),
             token: token(&parts.headers)?,
@@ -166,13 +161,40 @@ fn token(headers: &HeaderMap) -> Result<Option<Token>, Problem> {
         .ok_or_else(|| Problem::malformed("Consistency-Token must be sent back as it came"))
 }
 
-/// W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`. Anything else is left out, as the standard says.
-fn traceparent(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get(TRACEPARENT)?.to_str().ok()?;
-    let parts: Vec<&str> = text.split('-').collect();
-    let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
-    let hex = |part: &&str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    (lengths == [2, 32, 16, 2] && parts.iter().all(hex)).then(|| text.to_owned())
+/// The caller's own id if it is a UUID, else a new one.
+pub fn request_id(headers: &HeaderMap) -> Uuid {
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    given
+        .and_then(|text| Uuid::try_parse(text).ok())
+        .unwrap_or_else(Uuid::now_v7)
+}
+
+pub fn header_of(id: Uuid) -> HeaderValue {
+    let mut text = Uuid::encode_buffer();
+    HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)).expect("a UUID is visible ASCII")
+}
+
+/// The caller's trace, if it says one as the standard wants; anything else is left out.
+fn traceparent(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get(TRACEPARENT)?
+        .to_str()
+        .ok()
+        .filter(|text| is_traceparent(text))
+}
+
+/// W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`, neither id of zeros only.
+pub fn is_traceparent(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let mut hex = |length: usize| {
+        let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        parts
+            .next()
+            .filter(|part| part.len() == length && part.bytes().all(is_hex))
+    };
+    let is_id = |id: Option<&str>| id.is_some_and(|id| id.bytes().any(|byte| byte != b'0'));
+    let is_version = hex(2).is_some_and(|version| version != "ff");
+    is_version && is_id(hex(32)) && is_id(hex(16)) && hex(2).is_some() && parts.next().is_none()
 }
 
 #[cfg(test)]
@@ -200,14 +222,14 @@ mod tests {
 
     #[test]
     fn a_broken_traceparent_is_left_out() {
-        let given = |text: &'static str| {
-            traceparent(&HeaderMap::from_iter([(
-                TRACEPARENT,
-                HeaderValue::from_static(text),
-            )]))
-        };
-        assert!(given("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").is_some());
-        assert!(given("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7").is_none());
-        assert!(given("00-4bf92f3577b34da6a3ce929d0e0e473z-00f067aa0ba902b7-01").is_none());
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let check = |text: String, expected| assert_eq!(is_traceparent(&text), expected, "{text}");
+        check(format!("00-{trace}-00f067aa0ba902b7-01"), true);
+        check(format!("00-{trace}-00f067aa0ba902b7"), false);
+        check(format!("00-{trace}-00f067aa0ba902b7-01-"), false);
+        check(format!("00-{trace}-0000000000000000-01"), false);
+        check(format!("ff-{trace}-00f067aa0ba902b7-01"), false);
+        check(format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32)), false);
+        check(format!("00-{}z-00f067aa0ba902b7-01", &trace[1..]), false);
     }
 }

@@ -1,11 +1,12 @@
 //! The page to read the OpenAPI document with, at `/api/docs`: our own few lines, nothing from elsewhere.
 
+use crate::edge::headers::Shown;
 use crate::encoded::{Caching, Encoded};
 use crate::gateway::Gateway;
-use crate::pages::{GUARDS, content_type};
-use axum::Router;
+use crate::pages::content_type;
 use axum::http::HeaderMap;
 use axum::routing::get;
+use axum::{Extension, Router};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ pub fn routes() -> Router<Gateway> {
             let encoded = Arc::new(encoded);
             let serve = move |request: HeaderMap| {
                 let encoded = Arc::clone(&encoded);
-                async move { (GUARDS, encoded.answer(&request)) }
+                async move { (Extension(Shown::Page), encoded.answer(&request)) }
             };
             router.route(path, get(serve))
         })

@@ -1,6 +1,6 @@
 //! Answers as bytes: encoded once, kept until a view says that something changed, sent as often as asked.
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
@@ -15,10 +15,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Below this a packet is a packet, compressed or not.
 const WORTH_COMPRESSING: usize = 1_024;
+/// Above this, compressing would keep other requests of the thread waiting.
+const COMPRESSED_AT_ONCE: u64 = 256 * 1_024;
 /// What most answers have room in; growing to it would copy them twice.
 const MOST_ANSWERS_BYTES: usize = 512;
-/// Of most answers, with the one that the frame adds.
-const HEADERS: usize = 6;
+/// Of most answers, with those that the frame and the edge add.
+const HEADERS: usize = 16;
 const ENCODES: &str = "answers have text keys and no value that can fail";
 const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -53,6 +55,46 @@ pub fn once<T: Serialize>(value: &T) -> Response {
     response.headers_mut().reserve(HEADERS);
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     response
+}
+
+/// The answer compressed, if the reader takes that and it pays: JSON or text of known length, and nothing else. Films are
+/// compressed already, streams of events have no length, and what nobody may keep (`no-store`) may have secrets in it,
+/// which the length of a compressed answer gives away piece by piece to whoever can put words beside them (BREACH).
+pub async fn compressed(answer: Response, accepted: Option<&HeaderValue>) -> Response {
+    let takes = accepted
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(names_gzip);
+    if !takes || !pays(&answer) {
+        return answer;
+    }
+    let (mut parts, body) = answer.into_parts();
+    let Ok(bytes) = to_bytes(body, usize::MAX).await else {
+        return Response::from_parts(parts, Body::empty());
+    };
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.insert(header::CONTENT_ENCODING, GZIP);
+    parts.headers.append(header::VARY, VARY_ENCODING);
+    Response::from_parts(parts, Body::from(gzip(&bytes)))
+}
+
+fn pays(answer: &Response) -> bool {
+    let headers = answer.headers();
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
+    let is_text = text(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.starts_with("application/json") || kind.starts_with("text/"));
+    let has_length = answer
+        .body()
+        .size_hint()
+        .exact()
+        .is_some_and(|bytes| (WORTH_COMPRESSING as u64..=COMPRESSED_AT_ONCE).contains(&bytes));
+    // A tag names bytes, and those of another encoding are others.
+    let is_as_it_is = headers.contains_key(header::CONTENT_ENCODING) || headers.contains_key(header::ETAG);
+    let is_secret = text(header::CACHE_CONTROL).is_some_and(|caching| caching.contains("no-store"));
+    answer.status().is_success() && is_text && has_length && !is_as_it_is && !is_secret
 }
 
 /// A body with all that is sent along.
@@ -147,12 +189,13 @@ fn gzip(body: &[u8]) -> Bytes {
 
 /// Whether the reader takes gzip: named without `q=0`.
 fn takes_gzip(request: &HeaderMap) -> bool {
-    let Some(accepted) = request
-        .get(header::ACCEPT_ENCODING)
+    let accepted = request.get(header::ACCEPT_ENCODING);
+    accepted
         .and_then(|value| value.to_str().ok())
-    else {
-        return false;
-    };
+        .is_some_and(names_gzip)
+}
+
+fn names_gzip(accepted: &str) -> bool {
     accepted.split(',').any(|coding| {
         let mut parts = coding.split(';').map(str::trim);
         let refused = |part: &str| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000");
@@ -216,6 +259,36 @@ mod tests {
         assert!(!gzip(&large, "br, gzip;q=0"));
         assert!(!gzip(&large, "identity"));
         assert!(!gzip(&small, "gzip"));
+    }
+
+    #[tokio::test]
+    async fn other_answers_are_compressed_if_they_are_text_that_anybody_may_keep() {
+        let is_compressed = async |headers: &[(HeaderName, &'static str)], bytes: usize| {
+            let mut answer = Response::new(Body::from("x".repeat(bytes)));
+            for (name, value) in headers {
+                answer
+                    .headers_mut()
+                    .insert(name.clone(), HeaderValue::from_static(value));
+            }
+            let answer = compressed(answer, Some(&GZIP)).await;
+            answer.headers().get(header::CONTENT_ENCODING) == Some(&GZIP)
+        };
+        let kind = header::CONTENT_TYPE;
+        assert!(is_compressed(&[(kind.clone(), "application/json")], 5_000).await);
+        assert!(is_compressed(&[(kind.clone(), "text/plain; charset=utf-8")], 5_000).await);
+        assert!(!is_compressed(&[(kind.clone(), "application/json")], 500).await);
+        assert!(!is_compressed(&[(kind.clone(), "application/json")], 500_000).await);
+        assert!(!is_compressed(&[(kind.clone(), "video/mp4")], 5_000).await);
+        for (name, value) in [
+            (header::CACHE_CONTROL, "no-store"),
+            (header::CONTENT_ENCODING, "br"),
+            (header::ETAG, "\"v1\""),
+        ] {
+            assert!(
+                !is_compressed(&[(kind.clone(), "text/plain"), (name, value)], 5_000).await,
+                "{value}"
+            );
+        }
     }
 
     #[test]

@@ -1,11 +1,15 @@
-//! Frames every request: gives it an id and a deadline, writes its problems, counts it, and survives a panic in it.
+//! Frames every request: holds it against the limits and a deadline, writes its problems, counts it, and survives a panic in it.
 
-use crate::asking::{REQUEST_ID, RequestId};
+use crate::asking::{REQUEST_ID, header_of, request_id};
 use crate::body;
+use crate::edge::limits::{Class, Entry, Limits};
+use crate::edge::visit::Visit;
+use crate::encoded::compressed;
+use crate::linger::linger_over;
 use crate::problem::{Kind, Problem};
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use metrics::{Counter, Histogram, counter, histogram};
@@ -23,8 +27,17 @@ use uuid::Uuid;
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 /// Puts a [`Frame`] around each route; the router calls it once for every method of every path.
-#[derive(Clone)]
-pub struct FrameLayer;
+#[derive(Clone, Default)]
+pub struct FrameLayer {
+    limits: Option<Arc<Limits>>,
+}
+
+impl FrameLayer {
+    /// Counts requests against these limits; by default against none.
+    pub fn limited(limits: Arc<Limits>) -> Self {
+        Self { limits: Some(limits) }
+    }
+}
 
 impl<S> Layer<S> for FrameLayer {
     type Service = Frame<S>;
@@ -32,7 +45,8 @@ impl<S> Layer<S> for FrameLayer {
     fn layer(&self, inner: S) -> Frame<S> {
         Frame {
             inner,
-            figures: Arc::default(),
+            limits: self.limits.clone(),
+            known: Arc::default(),
         }
     }
 }
@@ -40,7 +54,8 @@ impl<S> Layer<S> for FrameLayer {
 #[derive(Clone)]
 pub struct Frame<S> {
     inner: S,
-    figures: Arc<OnceLock<Figures>>,
+    limits: Option<Arc<Limits>>,
+    known: Arc<OnceLock<Known>>,
 }
 
 type Framing = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
@@ -60,34 +75,63 @@ where
 
     fn call(&mut self, mut request: Request) -> Framing {
         let begun = Instant::now();
-        let id = request_id(request.headers());
+        let id = match request.extensions().get::<Visit>() {
+            Some(visit) => visit.id,
+            None => request_id(request.headers()),
+        };
         let is_head = request.method() == Method::HEAD;
+        let known = Arc::clone(&self.known);
+        let class = known.get_or_init(|| Known::of(&request)).class;
+        let entry = self
+            .limits
+            .as_ref()
+            .map(|limits| limits.enter(class, &mut request));
+        if let Some(Entry::Refused(problem, said)) = entry {
+            linger_over(request);
+            let mut response = problem.answer(id);
+            said.write(response.headers_mut());
+            return Box::pin(async move { Ok(framed(response, id, is_head, &known, begun)) });
+        }
         let limit = limit(&request);
-        let figures = Arc::clone(&self.figures);
-        figures.get_or_init(|| Figures::of(&request));
-        request.extensions_mut().insert(RequestId(id));
+        let encodings = request.headers().get(header::ACCEPT_ENCODING).cloned();
         let inner = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
         Box::pin(async move {
             let answered = match limit {
                 Some(limit) => within(limit, inner).await,
                 None => Ok(inner.await),
             };
-            let mut response = match answered {
+            let response = match answered {
                 Err(late) => late.into_response(),
                 Ok(Ok(Ok(response))) => response,
                 Ok(Ok(Err(never))) => match never {},
                 Ok(Err(_)) => Problem::defect("a handler panicked").answer(id),
             };
-            if response.status().is_client_error() || response.status().is_server_error() {
-                response = with_problem(response, id, is_head);
-            }
-            response.headers_mut().insert(REQUEST_ID, header_of(id));
-            if let Some(figures) = figures.get() {
-                figures.count(&response, begun);
+            let response = framed(response, id, is_head, &known, begun);
+            let mut response = compressed(response, encodings.as_ref()).await;
+            if let Some(said) = entry.and_then(Entry::said) {
+                said.write(response.headers_mut());
             }
             Ok(response)
         })
     }
+}
+
+/// The answer as it goes out, counted.
+fn framed(
+    mut response: Response,
+    id: Uuid,
+    is_head: bool,
+    known: &OnceLock<Known>,
+    begun: Instant,
+) -> Response {
+    if response.status().is_client_error() || response.status().is_server_error() {
+        response = with_problem(response, id, is_head);
+    }
+    response.headers_mut().insert(REQUEST_ID, header_of(id));
+    if let Some(known) = known.get() {
+        known.figures.count(&response, begun);
+    }
+    response
 }
 
 /// How long a request may take; a body has its own time to come. A form may come in slowly, and what is done with it then is
@@ -114,19 +158,6 @@ pub async fn in_time<T>(work: impl Future<Output = T>) -> Result<T, Problem> {
 async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Problem> {
     let done = tokio::time::timeout(limit, work).await;
     done.map_err(|_| Problem::unavailable("something that this needs did not answer in time"))
-}
-
-/// The caller's own id if it is a UUID, else a new one.
-fn request_id(headers: &HeaderMap) -> Uuid {
-    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
-    given
-        .and_then(|text| Uuid::try_parse(text).ok())
-        .unwrap_or_else(Uuid::now_v7)
-}
-
-fn header_of(id: Uuid) -> HeaderValue {
-    let mut text = Uuid::encode_buffer();
-    HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)).expect("a UUID is visible ASCII")
 }
 
 /// Writes the problem that the answer carries, or one for what the framework refused by itself.
@@ -160,7 +191,22 @@ fn refused_below(response: &Response) -> Problem {
     }
 }
 
-/// Counters and timer of one route, looked up at its first request: their registry is too slow for every one.
+/// What is the same for all requests of one route, found out at the first.
+struct Known {
+    class: Class,
+    figures: Figures,
+}
+
+impl Known {
+    fn of(request: &Request) -> Self {
+        Self {
+            class: Class::of_request(request),
+            figures: Figures::of(request),
+        }
+    }
+}
+
+/// Counters and timer of one route: their registry is too slow for every request.
 struct Figures {
     /// By the first digit of the status, from 1 to 5.
     answers: [Counter; 5],

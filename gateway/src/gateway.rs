@@ -1,6 +1,8 @@
 //! The gateway: what it stands on, what it remembers, and all routes in one place.
 
 use crate::auth::Believed;
+use crate::edge::visit::VisitLayer;
+use crate::edge::{self, Edge};
 use crate::encoded::Kept;
 use crate::frame::FrameLayer;
 use crate::live::Live;
@@ -9,7 +11,6 @@ use crate::people::People;
 use crate::problem::{Kind, Problem};
 use crate::{accounts, asyncapi, docs, health, jobs, media, openapi, pages, uploads, videos, ws};
 use axum::Router;
-use axum::http::HeaderValue;
 use spool_blobs::Blobs;
 use spool_blobs::urls::UrlSigner;
 use spool_commands::{Commands, Token};
@@ -55,7 +56,7 @@ struct Inner {
     people: People,
     signer: UrlSigner,
     live: Live,
-    page_policy: HeaderValue,
+    edge: Edge,
     pages: Kept<videos::Question>,
     videos: Kept<Uuid>,
 }
@@ -70,17 +71,17 @@ impl Gateway {
             people: People::new(&parts),
             signer: UrlSigner::new(parts.keys.derive("urls")),
             live,
-            page_policy: pages::policy(parts.blobs.public_url("").as_deref()),
+            edge: Edge::new(&parts),
             pages: Kept::new(KEPT_PAGES),
             videos: Kept::new(KEPT_VIDEOS),
             parts,
         }))
     }
 
-    /// Every route, framed: request ids, problems and figures included.
+    /// Every route behind the whole edge: request ids, limits, problems and figures included.
     pub fn router(&self) -> Router {
         let (api, document) = api().split_for_parts();
-        Router::new()
+        let router = Router::new()
             .merge(api)
             .merge(openapi::routes(document))
             .merge(asyncapi::routes(&self.0.parts.config.kafka))
@@ -92,7 +93,13 @@ impl Gateway {
                     "this address does not take this method; see Allow",
                 )
             })
-            .layer(FrameLayer)
+            .layer(FrameLayer::limited(Arc::clone(self.0.edge.limits())));
+        let router = match edge::cors(&self.0.parts) {
+            Some(cors) => router.layer(cors),
+            None => router,
+        };
+        router
+            .layer(VisitLayer::new(self.0.edge.clone()))
             .with_state(self.clone())
     }
 
@@ -106,7 +113,8 @@ impl Gateway {
                     "this node has not the role `gateway`; ask one that has it",
                 )
             })
-            .layer(FrameLayer)
+            .layer(FrameLayer::default())
+            .layer(VisitLayer::new(self.0.edge.clone()))
             .with_state(self.clone())
     }
 
@@ -126,9 +134,8 @@ impl Gateway {
         &self.0.people
     }
 
-    /// What browsers may load for a page.
-    pub(crate) fn page_policy(&self) -> &HeaderValue {
-        &self.0.page_policy
+    pub(crate) fn edge(&self) -> &Edge {
+        &self.0.edge
     }
 
     pub(crate) fn signer(&self) -> &UrlSigner {

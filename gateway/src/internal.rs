@@ -3,7 +3,7 @@
 
 use crate::frame::FrameLayer;
 use crate::problem::{Kind, Problem};
-use crate::serve::serve;
+use crate::serve::{Entrance, serve};
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
@@ -54,14 +54,14 @@ impl Internal {
         Router::new()
             .route(GIVE, post(give))
             .route(LOOK, post(look))
-            .layer(FrameLayer)
+            .layer(FrameLayer::default())
             .with_state(self.clone())
     }
 
     /// Serves the routes alone on `listener` until `shutdown` resolves; then lets questions under way end, for at most 20
     /// seconds.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        serve(self.routes(), listener, shutdown, || {}).await
+        serve(self.routes(), listener, Entrance::default(), shutdown, || {}).await
     }
 
     /// The question, if it comes from another node of the installation.

@@ -6,6 +6,7 @@ mod asyncapi;
 mod auth;
 mod body;
 mod docs;
+mod edge;
 mod encoded;
 mod frame;
 mod gateway;
@@ -28,6 +29,7 @@ mod uploads;
 mod videos;
 mod ws;
 
+pub use edge::tls::{Tls, TlsError};
 pub use gateway::{Gateway, Parts};
 pub use internal::Internal;
 pub use problem::Kind as ProblemKind;

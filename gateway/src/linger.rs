@@ -1,6 +1,7 @@
 //! Reads a refused body on for a while: a connection closed on bytes still coming loses the answer on its way.
 
-use axum::body::{Body, BodyDataStream};
+use axum::body::{Body, BodyDataStream, HttpBody};
+use axum::extract::Request;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use std::pin::Pin;
@@ -46,6 +47,14 @@ impl Rest {
 /// Reads on in the background and throws away.
 pub fn linger(body: BodyDataStream) {
     tokio::spawn(tokio::time::timeout(LONGEST, throw_away(body)));
+}
+
+/// The same for a request that is refused by its head alone; most have no body.
+pub fn linger_over(request: Request) {
+    let body = request.into_body();
+    if !body.is_end_stream() {
+        linger(body.into_data_stream());
+    }
 }
 
 async fn throw_away(mut body: BodyDataStream) {

@@ -1,10 +1,9 @@
 //! The pages for people: part of the binary, sent with a strict policy, and the index for every address of theirs.
 
+use crate::edge::headers::Shown;
 use crate::encoded::{Caching, Encoded};
-use crate::gateway::Gateway;
 use crate::problem::{Kind, Problem};
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -20,58 +19,8 @@ const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\
     <h1>The pages are not in this binary</h1><p>It was built without them. <code>cargo xtask demo</code> builds them first. \
     The API is here all the same: <a href=\"/api/docs\">/api/docs</a>.</p></html>";
 
-/// Nothing from elsewhere, nothing inline, no frame around us.
-const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self' ws: wss:; \
-     style-src 'self'; script-src 'self'; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; \
-     form-action 'self'; frame-ancestors 'none'",
-);
-
-/// Headers of everything that a browser shows.
-pub const GUARDS: [(HeaderName, HeaderValue); 3] = [
-    (header::CONTENT_SECURITY_POLICY, POLICY),
-    (
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    ),
-    (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
-];
-
-/// The policy of pages whose films are also at an address elsewhere.
-pub fn policy(films: Option<&str>) -> HeaderValue {
-    let films = films.and_then(|address| Uri::try_from(address).ok());
-    let parts = films
-        .as_ref()
-        .map(|films| (films.scheme_str(), films.authority()));
-    let Some((Some(scheme), Some(authority))) = parts else {
-        return POLICY;
-    };
-    let mut widened = POLICY.to_str().unwrap_or_default().to_owned();
-    for what in ["img-src", "media-src", "connect-src"] {
-        widened = widened.replace(
-            &format!("{what} 'self'"),
-            &format!("{what} 'self' {scheme}://{authority}"),
-        );
-    }
-    HeaderValue::try_from(widened).unwrap_or(POLICY)
-}
-
 /// Whatever no route took: a file of the pages, one of their addresses, or nothing.
-pub async fn not_a_route(
-    State(gateway): State<Gateway>,
-    method: Method,
-    uri: Uri,
-    request: HeaderMap,
-) -> Result<Response, Problem> {
-    let mut answer = page(&method, &uri, &request)?;
-    let policy = gateway.page_policy().clone();
-    answer
-        .headers_mut()
-        .insert(header::CONTENT_SECURITY_POLICY, policy);
-    Ok(answer)
-}
-
-fn page(method: &Method, uri: &Uri, request: &HeaderMap) -> Result<Response, Problem> {
+pub async fn not_a_route(method: Method, uri: Uri, request: HeaderMap) -> Result<Response, Problem> {
     let path = uri.path().trim_start_matches('/');
     if path == "api" || path.starts_with("api/") {
         return Err(Problem::new(
@@ -79,24 +28,24 @@ fn page(method: &Method, uri: &Uri, request: &HeaderMap) -> Result<Response, Pro
             "there is nothing at this address; /api/docs lists what there is",
         ));
     }
-    if *method != Method::GET && *method != Method::HEAD {
+    if method != Method::GET && method != Method::HEAD {
         let problem = Problem::new(Kind::MethodNotAllowed, "pages can only be read");
         return Err(problem.with_header(header::ALLOW, HeaderValue::from_static("GET, HEAD")));
     }
     if let Some(file) = files().get(path) {
-        return Ok(guarded(file.answer(request)));
+        return Ok(shown(file.answer(&request)));
     }
     let accepted = request
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     if is_page(path) {
-        return Ok(guarded(index().answer(request)));
+        return Ok(shown(index().answer(&request)));
     }
     if !accepted.contains("text/html") {
         return Err(Problem::new(Kind::NotFound, "there is nothing at this address"));
     }
-    let mut answer = guarded(index().answer(request));
+    let mut answer = shown(index().answer(&request));
     *answer.status_mut() = StatusCode::NOT_FOUND;
     Ok(answer)
 }
@@ -108,8 +57,8 @@ fn is_page(path: &str) -> bool {
         || path.strip_prefix("watch/").is_some_and(is_film)
 }
 
-fn guarded(mut answer: Response) -> Response {
-    answer.headers_mut().extend(GUARDS);
+fn shown(mut answer: Response) -> Response {
+    answer.extensions_mut().insert(Shown::Page);
     answer
 }
 

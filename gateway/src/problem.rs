@@ -25,10 +25,13 @@ pub enum Kind {
     Conflict,
     Stale,
     TooLarge,
+    AddressTooLong,
     WrongType,
     RangeNotSatisfiable,
     Invalid,
     KeyUsedBefore,
+    Limited,
+    HeadersTooLarge,
     Unavailable,
     NoRoom,
     Defect,
@@ -58,6 +61,7 @@ impl Kind {
             Self::Conflict => (StatusCode::CONFLICT, "conflict", "Not in this state"),
             Self::Stale => (StatusCode::PRECONDITION_FAILED, "stale", "Changed meanwhile"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Too large"),
+            Self::AddressTooLong => (StatusCode::URI_TOO_LONG, "address-too-long", "Address too long"),
             Self::WrongType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "wrong-type",
@@ -74,6 +78,12 @@ impl Kind {
                 "idempotency-key-used-before",
                 "Idempotency-Key used before",
             ),
+            Self::Limited => (StatusCode::TOO_MANY_REQUESTS, "limited", "Too many requests"),
+            Self::HeadersTooLarge => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "headers-too-large",
+                "Headers too large",
+            ),
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
@@ -89,7 +99,7 @@ impl Kind {
     }
 
     /// Every kind, for the documentation.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::Malformed,
         Self::SignInNeeded,
         Self::NotAllowed,
@@ -99,10 +109,13 @@ impl Kind {
         Self::Conflict,
         Self::Stale,
         Self::TooLarge,
+        Self::AddressTooLong,
         Self::WrongType,
         Self::RangeNotSatisfiable,
         Self::Invalid,
         Self::KeyUsedBefore,
+        Self::Limited,
+        Self::HeadersTooLarge,
         Self::Unavailable,
         Self::NoRoom,
         Self::Defect,
@@ -226,6 +239,14 @@ impl Problem {
         Self {
             retry_after_seconds: Some(1),
             ..Self::new(Kind::Unavailable, detail)
+        }
+    }
+
+    /// Too many requests, of one kind or another; one more is taken after so long.
+    pub fn limited(detail: impl Into<Cow<'static, str>>, retry_after_seconds: u32) -> Self {
+        Self {
+            retry_after_seconds: Some(retry_after_seconds.max(1)),
+            ..Self::new(Kind::Limited, detail)
         }
     }
 

@@ -4,6 +4,7 @@
 mod accounts;
 mod bad_input;
 mod documents;
+mod edge;
 mod forms;
 mod jobs;
 mod live;

@@ -14,7 +14,7 @@ use spool_domain::views;
 use spool_gateway::{Gateway, Parts};
 use spool_log::Log;
 use spool_platform::clock::Clock;
-use spool_platform::config::Config;
+use spool_platform::config::{Config, Preset};
 use spool_platform::keys::Keys;
 use spool_platform::signals::Signals;
 use spool_platform::telemetry;
@@ -72,6 +72,8 @@ impl World {
         };
         config.log.partitions = 2;
         config.uploads.min_free_bytes = 1;
+        // Limits have stories of their own, and attacks none.
+        config.limits.preset = Preset::Off;
         change(&mut config);
         let data = config.data_dir.clone();
         let Place {

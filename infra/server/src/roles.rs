@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use spool_commands::managers::Settings;
 use spool_commands::placement::Placement;
 use spool_commands::{Commands, ServiceToken};
-use spool_gateway::{Gateway, Internal};
+use spool_gateway::{Gateway, Internal, Tls};
 use spool_platform::config::{BlobsBackend, Config, LogBackend, TablesBackend};
 use spool_platform::members::{Member, Members};
 use spool_platform::telemetry;
@@ -123,6 +123,7 @@ impl Role {
 pub async fn serve(config: Config, roles: Roles) -> anyhow::Result<()> {
     roles.check(&config)?;
     let metrics = telemetry::start(&config.telemetry).context("starting telemetry")?;
+    let tls = Tls::open(&config.edge)?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("listening on {}", config.listen))?;
@@ -152,8 +153,18 @@ pub async fn serve(config: Config, roles: Roles) -> anyhow::Result<()> {
         signals: node.signals.clone(),
         metrics,
     });
+    if let Some(tls) = tls.clone() {
+        let keeping_up = tls.keep_up().context("listening for SIGHUP")?;
+        tasks.spawn(stop.clone().run_until_cancelled_owned(keeping_up));
+    }
+    let scheme = if tls.is_some() { "https" } else { "http" };
     tasks.spawn(stop_when_told(stop.clone()));
-    tasks.spawn(say_when_ready(node.clone(), members, address, stop.clone()));
+    tasks.spawn(say_when_ready(
+        node.clone(),
+        members,
+        format!("{scheme}://{address}/"),
+        stop.clone(),
+    ));
     let router = match roles.has(Role::Gateway) {
         true => gateway.router(),
         false => gateway.health_router(),
@@ -163,7 +174,7 @@ pub async fn serve(config: Config, roles: Roles) -> anyhow::Result<()> {
         false => router,
     };
     gateway
-        .serve_routes(router, listener, stop.clone().cancelled_owned())
+        .serve_routes(router, listener, tls, stop.clone().cancelled_owned())
         .await
         .context("serving HTTP")?;
     stop.cancel();
@@ -202,14 +213,14 @@ fn join(node: &Node, roles: Roles) -> Option<Members> {
         .then(|| Members::join(node.signals.clone(), me()))
 }
 
-async fn say_when_ready(node: Node, members: Option<Members>, address: SocketAddr, stop: CancellationToken) {
+async fn say_when_ready(node: Node, members: Option<Members>, url: String, stop: CancellationToken) {
     if let Some(members) = members {
         tokio::select! {
             () = leading::wait_until_led(&node.log, &members) => {}
             () = stop.cancelled() => return,
         }
     }
-    tracing::info!(%address, data = %node.config.data_dir.display(), "spool is ready: http://{address}/");
+    tracing::info!(data = %node.config.data_dir.display(), "spool is ready: {url}");
 }
 
 /// What runs beside HTTP.

@@ -43,6 +43,8 @@ impl Setup {
         setup
             .with("AUTH_ACCESS_TOKEN_SECONDS", "86400")
             .with("JOBS_LEASE_SECONDS", "5")
+            // All of a campaign comes from one address, faster than people do.
+            .with("LIMITS_PRESET", "off")
             // A film that loses its worker again and again is given up; here the campaign is to blame, not the film.
             .with("JOBS_MAX_ATTEMPTS", "1000")
     }
@@ -207,6 +209,16 @@ impl Server {
             );
         }
         Ok(())
+    }
+
+    /// SIGTERM, and wait for nothing.
+    pub fn terminate(&self) -> Result<()> {
+        self.signal("-TERM")
+    }
+
+    /// SIGHUP: it reads its certificate again.
+    pub fn hang_up(&self) -> Result<()> {
+        self.signal("-HUP")
     }
 
     /// SIGSTOP: it stands still, with its connections open.
