@@ -10,6 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use spool_commands::{Ask, Outcome, Token, ids};
 use spool_domain::actors::Actor;
+use spool_log::Log;
 use spool_schemas::Cause;
 use std::time::Duration;
 use uuid::Uuid;
@@ -101,7 +102,7 @@ pub fn consistency_header(outcome: &Outcome) -> (HeaderName, HeaderValue) {
 }
 
 /// `"v12"` or `"v12-3f…"`, of several the first; the part after the dash is the representation's own.
-fn expected_version(header: &HeaderValue) -> Result<Option<u64>, Problem> {
+pub fn expected_version(header: &HeaderValue) -> Result<Option<u64>, Problem> {
     let unreadable = || Problem::malformed("If-Match must be an ETag as it was given, such as \"v3\", or *");
     let text = header.to_str().map_err(|_| unreadable())?.trim();
     if text == "*" {
@@ -133,12 +134,12 @@ impl FromRequestParts<Gateway> for Asking {
             traceparent: traceparent(&parts.headers).map(str::to_owned),
             idempotency_key: idempotency_key(&parts.headers)?,
             if_match: parts.headers.get(header::IF_MATCH).cloned(),
-            token: token(&parts.headers)?,
+            token: token(&parts.headers, &gateway.parts().log)?,
         })
     }
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
@@ -151,14 +152,23 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         .ok_or_else(|| Problem::malformed("Idempotency-Key must be 1 to 255 visible ASCII characters"))
 }
 
-fn token(headers: &HeaderMap) -> Result<Option<Token>, Problem> {
+fn token(headers: &HeaderMap, log: &Log) -> Result<Option<Token>, Problem> {
     let Some(token) = headers.get(CONSISTENCY_TOKEN) else {
         return Ok(None);
     };
     let token = token.to_str().ok().and_then(|text| text.parse().ok());
     token
+        .filter(|token| was_given(token, log))
         .map(Some)
         .ok_or_else(|| Problem::malformed("Consistency-Token must be sent back as it came"))
+}
+
+/// A place that the log has not reached was never given: who waited for it would wait in vain. Where other nodes write
+/// too, this one may not have heard of the place yet.
+fn was_given(token: &Token, log: &Log) -> bool {
+    token.0.iter().all(|(partition, next)| {
+        *partition < log.partitions() && (log.needs_barrier() || *next <= log.head(*partition))
+    })
 }
 
 /// The caller's own id if it is a UUID, else a new one.
@@ -175,7 +185,7 @@ pub fn header_of(id: Uuid) -> HeaderValue {
 }
 
 /// The caller's trace, if it says one as the standard wants; anything else is left out.
-fn traceparent(headers: &HeaderMap) -> Option<&str> {
+pub fn traceparent(headers: &HeaderMap) -> Option<&str> {
     headers
         .get(TRACEPARENT)?
         .to_str()

@@ -418,3 +418,23 @@ async fn changes_that_cannot_be_made() {
     let read = world.get(&path).send().await.json();
     assert_eq!(read["title"], "One");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consistency_tokens_that_nobody_was_given() {
+    let world = World::open().await;
+    let partitions = world.log.partitions();
+    let never = [
+        "x".to_owned(),
+        "0:x".to_owned(),
+        "0".to_owned(),
+        "-1:0".to_owned(),
+        format!("{partitions}:0"),
+        format!("{}:0", u16::MAX),
+    ];
+    // Of a log that other nodes write too, this one may not have heard everything.
+    let ahead = (!world.log.needs_barrier()).then(|| format!("0:{}", world.log.head(0) + 1));
+    for token in never.into_iter().chain(ahead) {
+        let asked = world.get("/api/videos").header("consistency-token", &token);
+        check(&asked.send().await, 400, None);
+    }
+}
