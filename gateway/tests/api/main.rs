@@ -6,6 +6,7 @@ mod bad_input;
 mod documents;
 mod edge;
 mod forms;
+mod fuzz;
 mod jobs;
 mod live;
 mod media;

@@ -1,4 +1,4 @@
-//! `cargo xtask campaign NAME`: one crash or media campaign on the real binary, whole or a tenth.
+//! `cargo xtask campaign NAME`: one campaign of crashes, films or attacks, whole or a part of it.
 
 use anyhow::{Context, Result, bail};
 
@@ -17,28 +17,37 @@ cargo xtask campaign NAME [--seed S] [--full] [--corpus DIR]
   topics      kill -9 below the same load with Kafka at hand, and compare the public topics with the log
   sim         the protocol by which nodes share a log on Kafka, simulated with loss, delay, zombies and crashes
   media       upload every film that DIR/MANIFEST.tsv names and hold the outcome against what it says
+  router      strange requests to the router without sockets: nothing may panic or be answered by a 5xx
   minio       everything that is tested of S3, the contract of the blobs among it, on MinIO instead of versitygw (the
               first time Go builds it, for some minutes)
 
   --full      all of it: 100 power cuts, 200 kills, 100 for fleet (five minutes and more), 30 for
-              brokers, 60 for topics, 1,000,000 seeds (without it a tenth; `cargo xtask test` runs 10,000 seeds)
+              brokers, 60 for topics, 1,000,000 seeds (without it a tenth; `cargo xtask test` runs 10,000 seeds),
+              1,000,000 requests for router (without it a hundredth, as `cargo xtask test` makes)
   --seed S    repeat an earlier run, which printed its seed
   --corpus D  the folder for `media`
 ";
 
-/// Campaigns by name, each with what the names of its tests contain, and what they do not.
-const CAMPAIGNS: &[(&str, &str)] = &[
-    ("powercut", "powercut::"),
-    ("kill", "kill::"),
+/// Campaigns by name, each with the test binaries it is in, what the names of its tests contain, and what they do not.
+const CAMPAIGNS: &[(&str, &str, &str)] = &[
+    ("powercut", "it", "powercut::"),
+    ("kill", "it", "kill::"),
     (
         "fleet",
+        "it",
         "cluster::several::a_fleet_whose_nodes_are_killed_one_by_one_keeps_every_promise",
     ),
-    ("brokers", "cluster::brokers::"),
-    ("topics", "public_topics::killed::"),
-    ("media", "corpus::a_folder_of_films_gets_what_its_manifest_says"),
+    ("brokers", "it", "cluster::brokers::"),
+    ("topics", "it", "public_topics::killed::"),
+    (
+        "media",
+        "it",
+        "corpus::a_folder_of_films_gets_what_its_manifest_says",
+    ),
+    ("router", "api", "fuzz::"),
     (
         "minio",
+        "it",
         "s3:: direct:: large:: failing:: starting:: --skip cluster::",
     ),
 ];
@@ -49,15 +58,13 @@ pub fn run(mut flags: Flags) -> Result<()> {
     let full = flags.switch("--full");
     let name = flags
         .word()
-        .context("which campaign? One of powercut, kill, fleet, brokers, topics, sim, media, minio")?;
+        .with_context(|| format!("which campaign? One of {}", names()))?;
     flags.finish()?;
     if name == "sim" {
         return simulate(full, seed.as_deref());
     }
-    let Some((_, tests)) = CAMPAIGNS.iter().find(|(known, _)| *known == name) else {
-        bail!(
-            "there is no campaign named {name:?}; there are powercut, kill, fleet, brokers, topics, sim, media and minio"
-        );
+    let Some((_, binary, tests)) = CAMPAIGNS.iter().find(|(known, _, _)| *known == name) else {
+        bail!("there is no campaign named {name:?}; there are {}", names());
     };
     if corpus.is_none() && name == "media" {
         bail!("say which films: --corpus DIR, a folder with a MANIFEST.tsv");
@@ -76,7 +83,7 @@ pub fn run(mut flags: Flags) -> Result<()> {
         "test",
         "--workspace",
         "--test",
-        "it",
+        binary,
         "--",
         "--nocapture",
         "--test-threads=1",
@@ -98,6 +105,11 @@ pub fn run(mut flags: Flags) -> Result<()> {
     cargo::succeed(&mut command)?;
     step.done();
     Ok(())
+}
+
+fn names() -> String {
+    let names = CAMPAIGNS.iter().map(|(name, _, _)| *name);
+    names.chain(["sim"]).collect::<Vec<_>>().join(", ")
 }
 
 /// Optimised, for seeds are many; nothing but the protocol is needed.

@@ -62,7 +62,7 @@ pub const CHORES: &[Chore] = &[
     },
     Chore {
         name: "campaign",
-        about: "run a whole crash or media campaign",
+        about: "run a whole campaign of crashes, films or attacks",
         help: campaign::HELP,
         run: campaign::run,
     },
