@@ -1,4 +1,4 @@
-//! The page to read the OpenAPI document with, at `/api/docs`: our own few lines, nothing from elsewhere.
+//! The page to read the OpenAPI document with, and to try it, at `/api/docs`: our own few lines, nothing from elsewhere.
 
 use crate::edge::headers::Shown;
 use crate::encoded::{Caching, Encoded};
@@ -10,7 +10,7 @@ use axum::{Extension, Router};
 use bytes::Bytes;
 use std::sync::Arc;
 
-const FILES: [(&str, &str, &[u8]); 3] = [
+const FILES: [(&str, &str, &[u8]); 5] = [
     ("/api/docs", "index.html", include_bytes!("docs_page/index.html")),
     (
         "/api/docs/docs.css",
@@ -22,6 +22,8 @@ const FILES: [(&str, &str, &[u8]); 3] = [
         "docs.js",
         include_bytes!("docs_page/docs.js"),
     ),
+    ("/api/docs/dom.js", "dom.js", include_bytes!("docs_page/dom.js")),
+    ("/api/docs/try.js", "try.js", include_bytes!("docs_page/try.js")),
 ];
 
 pub fn routes() -> Router<Gateway> {

@@ -83,7 +83,7 @@ impl Gateway {
         let (api, document) = api().split_for_parts();
         let router = Router::new()
             .merge(api)
-            .merge(openapi::routes(document))
+            .merge(openapi::routes(&document))
             .merge(asyncapi::routes(&self.0.parts.config.kafka))
             .merge(docs::routes())
             .fallback(pages::not_a_route)

@@ -50,7 +50,7 @@ struct Alive {
 }
 
 /// The same as `/health/ready`.
-#[utoipa::path(get, path = "/health", tag = "operation", security(()), responses(
+#[utoipa::path(get, path = "/health", operation_id = "get_health", tag = "operation", security(()), responses(
     (status = 200, description = "It can serve everything", body = Health),
     (status = 503, description = "Something is away; the rest goes on", body = Health),
 ))]
@@ -59,7 +59,7 @@ async fn health(State(gateway): State<Gateway>) -> Response {
 }
 
 /// The process answers.
-#[utoipa::path(get, path = "/health/live", tag = "operation", security(()), responses(
+#[utoipa::path(get, path = "/health/live", operation_id = "get_liveness", tag = "operation", security(()), responses(
     (status = 200, description = "It does", body = Alive),
 ))]
 async fn live() -> Response {
@@ -67,7 +67,7 @@ async fn live() -> Response {
 }
 
 /// Everything it depends on answers too.
-#[utoipa::path(get, path = "/health/ready", tag = "operation", security(()), responses(
+#[utoipa::path(get, path = "/health/ready", operation_id = "get_readiness", tag = "operation", security(()), responses(
     (status = 200, description = "It can serve everything", body = Health),
     (status = 503, description = "Something is away; the rest goes on", body = Health),
 ))]
@@ -76,7 +76,7 @@ async fn ready(State(gateway): State<Gateway>) -> Response {
 }
 
 /// Figures in the text format of Prometheus.
-#[utoipa::path(get, path = "/metrics", tag = "operation", security(()), responses(
+#[utoipa::path(get, path = "/metrics", operation_id = "get_metrics", tag = "operation", security(()), responses(
     (status = 200, description = "All figures", content_type = "text/plain", body = String),
 ))]
 async fn figures(State(gateway): State<Gateway>) -> Response {

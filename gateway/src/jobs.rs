@@ -91,7 +91,7 @@ pub struct Signal {
 }
 
 /// Starts a failed or cancelled job again. (The first time it starts by itself.)
-#[utoipa::path(post, path = "/api/processing/videos/{id}/start", tag = "processing", params(("id" = Uuid, Path)), responses(
+#[utoipa::path(post, path = "/api/processing/videos/{id}/start", operation_id = "start_processing", tag = "processing", params(("id" = Uuid, Path)), responses(
     (status = 202, description = "It will be worked on", body = Job),
     (status = 403, description = "Somebody else's", body = ProblemBody, content_type = "application/problem+json"),
     (status = 404, description = "There is no such video", body = ProblemBody, content_type = "application/problem+json"),
@@ -106,7 +106,7 @@ async fn start(State(gateway): State<Gateway>, Id(id): Id, asking: Asking) -> Re
 }
 
 /// Stops the job of a video, within two seconds.
-#[utoipa::path(post, path = "/api/processing/videos/{id}/cancel", tag = "processing", params(("id" = Uuid, Path)), responses(
+#[utoipa::path(post, path = "/api/processing/videos/{id}/cancel", operation_id = "cancel_processing", tag = "processing", params(("id" = Uuid, Path)), responses(
     (status = 200, description = "It is cancelled", body = Job),
     (status = 403, description = "Somebody else's", body = ProblemBody, content_type = "application/problem+json"),
     (status = 404, description = "There is no such video", body = ProblemBody, content_type = "application/problem+json"),
@@ -121,8 +121,9 @@ async fn cancel(State(gateway): State<Gateway>, Id(id): Id, asking: Asking) -> R
 }
 
 /// The job of a video.
-#[utoipa::path(get, path = "/api/processing/videos/{id}/status", tag = "processing", params(("id" = Uuid, Path)), security((), ("bearer" = [])), responses(
+#[utoipa::path(get, path = "/api/processing/videos/{id}/status", operation_id = "get_processing_status", tag = "processing", params(("id" = Uuid, Path)), security((), ("bearer" = [])), responses(
     (status = 200, description = "The job", body = Job),
+    (status = 304, description = "Not changed since the ETag in If-None-Match"),
     (status = 404, description = "There is no such video, or no job yet", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 async fn status(
@@ -142,8 +143,9 @@ async fn status(
 }
 
 /// One job.
-#[utoipa::path(get, path = "/api/jobs/{id}", tag = "processing", params(("id" = Uuid, Path)), security((), ("bearer" = [])), responses(
+#[utoipa::path(get, path = "/api/jobs/{id}", operation_id = "get_job", tag = "processing", params(("id" = Uuid, Path)), security((), ("bearer" = [])), responses(
     (status = 200, description = "The job", body = Job),
+    (status = 304, description = "Not changed since the ETag in If-None-Match"),
     (status = 404, description = "There is none that the caller may know of", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 async fn job(
@@ -166,8 +168,9 @@ async fn job(
 }
 
 /// How much there is to do.
-#[utoipa::path(get, path = "/api/processing/queue/status", tag = "processing", responses(
+#[utoipa::path(get, path = "/api/processing/queue/status", operation_id = "get_queue_status", tag = "processing", responses(
     (status = 200, description = "The queue", body = Queue),
+    (status = 304, description = "Not changed since the ETag in If-None-Match"),
     (status = 401, description = "Not signed in", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 async fn queue_status(

@@ -1,7 +1,6 @@
 //! What players fetch: playlists, segments, thumbnails and originals, with signed addresses for private videos.
 
 use crate::asking::Asking;
-use crate::auth::Caller;
 use crate::body::Id;
 use crate::encoded::{Caching, Encoded};
 use crate::gateway::Gateway;
@@ -35,8 +34,9 @@ pub fn routes() -> OpenApiRouter<Gateway> {
 }
 
 /// The master playlist: which qualities there are.
-#[utoipa::path(get, path = "/api/storage/videos/{id}/hls/master.m3u8", tag = "media", params(("id" = Uuid, Path)), security((), ("bearer" = []), ("signature" = [])), responses(
+#[utoipa::path(get, path = "/api/storage/videos/{id}/hls/master.m3u8", operation_id = "get_master_playlist", tag = "media", params(("id" = Uuid, Path)), security((), ("bearer" = []), ("signature" = [])), responses(
     (status = 200, description = "An HLS playlist", content_type = "application/vnd.apple.mpegurl", body = String),
+    (status = 304, description = "Not changed since the ETag in If-None-Match"),
     (status = 404, description = "No such video, or nothing to play yet", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 async fn master(
@@ -46,7 +46,7 @@ async fn master(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let video = gateway.watchable(VideoId(id), &asking.caller, &uri).await?;
+    let video = gateway.watchable(VideoId(id), &asking, &uri).await?;
     let media = gateway
         .query(move |projections| projections.catalogue().media(VideoId(id)))
         .await?;
@@ -56,13 +56,14 @@ async fn master(
 }
 
 /// The playlist `index.m3u8` of one quality, its `init-{attempt}.mp4`, or one of its segments `{number}.m4s`.
-#[utoipa::path(get, path = "/api/storage/videos/{id}/hls/{rendition}/{file}", tag = "media", params(
+#[utoipa::path(get, path = "/api/storage/videos/{id}/hls/{rendition}/{file}", operation_id = "get_rendition_file", tag = "media", params(
     ("id" = Uuid, Path), ("rendition" = String, Path, example = "360p"), ("file" = String, Path, example = "index.m3u8"),
 ), security((), ("bearer" = []), ("signature" = [])), responses(
     (status = 200, description = "A playlist, or bytes of the film", content(
         (String = "application/vnd.apple.mpegurl"), (Vec<u8> = "video/mp4"), (Vec<u8> = "video/iso.segment"),
     )),
     (status = 206, description = "The part that was asked for"),
+    (status = 304, description = "Not changed since the ETag in If-None-Match"),
     (status = 404, description = "No such file, or not yet", body = ProblemBody, content_type = "application/problem+json"),
     (status = 416, description = "No such part", body = ProblemBody, content_type = "application/problem+json"),
 ))]
@@ -78,7 +79,7 @@ async fn rendition_file(
         .map(VideoId)
         .map_err(|_| Problem::not_found("video"))?;
     let file = File::named(&file).ok_or_else(|| Problem::not_found("file"))?;
-    let video = gateway.watchable(id, &asking.caller, &uri).await?;
+    let video = gateway.watchable(id, &asking, &uri).await?;
     let caching = match video.visibility {
         Visibility::Private => PRIVATE_IMMUTABLE,
         Visibility::Public | Visibility::Unlisted => Caching::Immutable.header(),
@@ -105,9 +106,12 @@ async fn rendition_file(
 }
 
 /// The picture that stands for the video.
-#[utoipa::path(get, path = "/api/storage/videos/{id}/thumbnail", tag = "media", params(("id" = Uuid, Path)), security((), ("bearer" = []), ("signature" = [])), responses(
+#[utoipa::path(get, path = "/api/storage/videos/{id}/thumbnail", operation_id = "get_thumbnail", tag = "media", params(("id" = Uuid, Path)), security((), ("bearer" = []), ("signature" = [])), responses(
     (status = 200, description = "A picture", content_type = "image/jpeg", body = Vec<u8>),
+    (status = 206, description = "The part that was asked for"),
+    (status = 304, description = "Not changed since the ETag in If-None-Match"),
     (status = 404, description = "No such video, or no picture yet", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 416, description = "No such part", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 async fn thumbnail(
     State(gateway): State<Gateway>,
@@ -117,7 +121,7 @@ async fn thumbnail(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let video = gateway.watchable(VideoId(id), &asking.caller, &uri).await?;
+    let video = gateway.watchable(VideoId(id), &asking, &uri).await?;
     let key = video.thumbnail.ok_or_else(|| Problem::not_found("picture yet"))?;
     let scope = if video.visibility == Visibility::Private {
         "private"
@@ -134,11 +138,13 @@ async fn thumbnail(
 }
 
 /// The file as it was uploaded; for its owner, or with a signed address.
-#[utoipa::path(get, path = "/api/storage/videos/{id}/original", tag = "media", params(("id" = Uuid, Path)), security(("bearer" = []), ("signature" = [])), responses(
-    (status = 200, description = "The file", content_type = "application/octet-stream", body = Vec<u8>),
+#[utoipa::path(get, path = "/api/storage/videos/{id}/original", operation_id = "get_original", tag = "media", params(("id" = Uuid, Path)), security(("bearer" = []), ("signature" = [])), responses(
+    (status = 200, description = "The file", content_type = "*/*", body = Vec<u8>),
     (status = 206, description = "The part that was asked for"),
+    (status = 304, description = "Not changed since the ETag in If-None-Match"),
     (status = 403, description = "Somebody else's", body = ProblemBody, content_type = "application/problem+json"),
     (status = 404, description = "No such video", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 416, description = "No such part", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 async fn original(
     State(gateway): State<Gateway>,
@@ -148,7 +154,7 @@ async fn original(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let video = gateway.watchable(VideoId(id), &asking.caller, &uri).await?;
+    let video = gateway.watchable(VideoId(id), &asking, &uri).await?;
     let is_allowed = asking.caller.may_act_for(video.owner_id) || gateway.is_signed(&uri)?;
     if !is_allowed {
         asking.signed_in()?;
@@ -250,12 +256,13 @@ fn attachment(file_name: &str) -> HeaderValue {
 
 impl Gateway {
     /// The video, if the caller may watch it or the address is signed.
-    async fn watchable(&self, id: VideoId, caller: &Caller, uri: &Uri) -> Result<Video, Problem> {
+    async fn watchable(&self, id: VideoId, asking: &Asking, uri: &Uri) -> Result<Video, Problem> {
+        self.wait_for("catalogue", asking.token()).await?;
         let found = self
             .query(move |projections| projections.catalogue().video(id))
             .await?;
         let video = found.ok_or_else(|| Problem::not_found("video"))?;
-        let is_open = video.visibility != Visibility::Private || caller.may_act_for(video.owner_id);
+        let is_open = video.visibility != Visibility::Private || asking.caller.may_act_for(video.owner_id);
         if is_open || self.is_signed(uri)? {
             Ok(video)
         } else {

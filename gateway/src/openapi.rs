@@ -1,11 +1,17 @@
 //! The OpenAPI document: made from the handlers, completed here, served at `/api/openapi.json`.
 
+mod conventions;
+mod examples;
+mod problems;
+mod shapes;
+
 use crate::encoded::{Caching, Encoded};
 use crate::gateway::Gateway;
 use crate::problem::{FieldError, ProblemBody};
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::routing::get;
+use serde_json::Value;
 use std::sync::Arc;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, SecurityRequirement};
@@ -15,9 +21,7 @@ use utoipa::{Modify, OpenApi};
 #[openapi(
     info(
         title = "Spool",
-        description = "Films from upload to playback, through a log.\n\nEvery answer that is not a success is `application/problem+json` (RFC 9457). \
-            A command's answer carries `Consistency-Token`; a query that sends it back sees what the command did. \
-            `Idempotency-Key` makes a POST safe to repeat; `ETag` and `If-Match` keep two writers apart.",
+        description = include_str!("../../infra/docs/API.md"),
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     components(schemas(ProblemBody, FieldError)),
@@ -57,12 +61,31 @@ pub fn frame() -> Document {
     Frame::openapi()
 }
 
+/// The document that the handlers made, with all that is said once for all of them.
+fn completed(document: &Document) -> Value {
+    let mut document = serde_json::to_value(document).expect("a document has text keys");
+    shapes::mend(&mut document);
+    conventions::add(&mut document);
+    examples::add(&mut document);
+    document
+}
+
 /// Serves the whole document, encoded once.
-pub fn routes(document: Document) -> Router<Gateway> {
-    let encoded = Arc::new(Encoded::json(&document, "", Caching::Revalidate));
+pub fn routes(document: &Document) -> Router<Gateway> {
+    let encoded = Arc::new(Encoded::json(&completed(document), "", Caching::Revalidate));
     let serve = move |headers: HeaderMap| {
         let encoded = Arc::clone(&encoded);
         async move { encoded.answer(&headers) }
     };
     Router::new().route("/api/openapi.json", get(serve))
+}
+
+/// Calls back with every operation: its path, its method, and what it says.
+fn for_each_operation(document: &mut Value, mut visit: impl FnMut(&str, &str, &mut Value)) {
+    let paths = document["paths"].as_object_mut().into_iter().flatten();
+    for (path, item) in paths {
+        for (method, operation) in item.as_object_mut().into_iter().flatten() {
+            visit(path, method, operation);
+        }
+    }
 }

@@ -42,7 +42,8 @@ impl Kind {
         self.facts().0
     }
 
-    const fn facts(self) -> (StatusCode, &'static str, &'static str) {
+    /// Status, name for programs, title for people.
+    pub const fn facts(self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::Malformed => (StatusCode::BAD_REQUEST, "malformed", "The request cannot be read"),
             Self::SignInNeeded => (StatusCode::UNAUTHORIZED, "sign-in-needed", "Sign in first"),

@@ -16,7 +16,7 @@ use keeping::keep;
 use serde::Serialize;
 use spool_domain::ids::AccountId;
 use spool_domain::videos::Visibility;
-use spool_projections::catalogue::Video;
+use spool_projections::catalogue::{Video, VisibilityWord};
 use utoipa::ToSchema;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
@@ -30,6 +30,7 @@ pub fn routes() -> OpenApiRouter<Gateway> {
 
 /// The form of an upload.
 #[derive(ToSchema)]
+#[schema(as = UploadForm)]
 #[expect(dead_code, reason = "only describes the body")]
 struct Form {
     /// 1 to 200 characters.
@@ -38,7 +39,7 @@ struct Form {
     /// At most 5,000 characters.
     description: Option<String>,
     /// `public` if left out.
-    #[schema(value_type = Option<String>, example = "public")]
+    #[schema(value_type = Option<VisibilityWord>)]
     visibility: Option<Visibility>,
     /// The film; what it is, is decided by its content.
     #[schema(value_type = String, format = Binary, content_media_type = "application/octet-stream")]
@@ -53,11 +54,10 @@ struct Uploaded {
 /// Uploads a film. Processing starts by itself.
 ///
 /// The texts may come before or after the file; before it, mistakes in them are told sooner. Other parts are ignored.
-#[utoipa::path(post, path = "/api/storage/upload/video", tag = "uploads",
+#[utoipa::path(post, path = "/api/storage/upload/video", operation_id = "upload_video", tag = "uploads",
     request_body(content = Form, content_type = "multipart/form-data"),
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and content give the first answer again")),
     responses(
-        (status = 201, description = "The new video", body = Uploaded),
+        (status = 201, description = "The new video", body = Uploaded, headers(("ETag" = String), ("Location" = String))),
         (status = 400, description = "The body broke off or is no form", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "A viewer may not upload", body = ProblemBody, content_type = "application/problem+json"),
         (status = 413, description = "The file is too large", body = ProblemBody, content_type = "application/problem+json"),

@@ -16,7 +16,7 @@ use spool_blobs::urls::expiry_s;
 use spool_commands::{Ask, CommandError, Outcome};
 use spool_domain::ids::{AccountId, VideoId};
 use spool_domain::videos::{self as domain, Described, Visibility};
-use spool_projections::catalogue::{List, Of, Status, Video};
+use spool_projections::catalogue::{self, List, Of, Status, Video};
 use spool_projections::{Projections, QueryError};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
@@ -53,6 +53,7 @@ pub type Question = (Option<AccountId>, usize, Option<String>);
 
 /// What may be changed. What is left out stays as it is.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = VideoChange)]
 #[serde(deny_unknown_fields)]
 struct Change {
     /// 1 to 200 characters.
@@ -60,22 +61,24 @@ struct Change {
     title: Option<String>,
     /// At most 5,000 characters.
     description: Option<String>,
-    #[schema(value_type = Option<String>, example = "public")]
+    #[schema(value_type = Option<catalogue::VisibilityWord>)]
     visibility: Option<Visibility>,
 }
 
 /// What can be changed of a video, as it is after a change.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ChangedVideo)]
 struct Changed {
     id: Uuid,
     title: String,
     description: String,
-    #[schema(value_type = String, example = "public")]
+    #[schema(value_type = catalogue::VisibilityWord)]
     visibility: Visibility,
 }
 
 /// How far a video is.
 #[derive(Serialize, ToSchema)]
+#[schema(as = VideoProgress)]
 struct Progress {
     id: Uuid,
     status: Status,
@@ -85,8 +88,10 @@ struct Progress {
 }
 
 /// Videos, newest first.
-#[utoipa::path(get, path = "/api/videos", tag = "videos", params(Listing), security((), ("bearer" = [])), responses(
+#[utoipa::path(get, path = "/api/videos", operation_id = "list_videos", tag = "videos", params(Listing), security((), ("bearer" = [])), responses(
     (status = 200, description = "A page", body = Page<Video>),
+    (status = 304, description = "Not changed since the ETag in If-None-Match"),
+    (status = 401, description = "The list of `me` of nobody who is signed in, or a token that is not good", body = ProblemBody, content_type = "application/problem+json"),
     (status = 422, description = "Invalid limit or cursor", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 async fn list(
@@ -119,8 +124,8 @@ async fn list(
 }
 
 /// One video.
-#[utoipa::path(get, path = "/api/videos/{id}", tag = "videos", params(("id" = Uuid, Path)), security((), ("bearer" = [])), responses(
-    (status = 200, description = "The video", body = Video, headers(("ETag" = String, description = "Send it back as If-Match to change this version and no other"))),
+#[utoipa::path(get, path = "/api/videos/{id}", operation_id = "get_video", tag = "videos", params(("id" = Uuid, Path)), security((), ("bearer" = [])), responses(
+    (status = 200, description = "The video", body = Video),
     (status = 304, description = "Not changed since the ETag in If-None-Match"),
     (status = 404, description = "There is none, or it is private", body = ProblemBody, content_type = "application/problem+json"),
 ))]
@@ -150,8 +155,9 @@ async fn get(
 }
 
 /// How far a video is, in short.
-#[utoipa::path(get, path = "/api/videos/{id}/status", tag = "videos", params(("id" = Uuid, Path)), security((), ("bearer" = [])), responses(
+#[utoipa::path(get, path = "/api/videos/{id}/status", operation_id = "get_video_status", tag = "videos", params(("id" = Uuid, Path)), security((), ("bearer" = [])), responses(
     (status = 200, description = "Its state, and that of its job", body = Progress),
+    (status = 304, description = "Not changed since the ETag in If-None-Match"),
     (status = 404, description = "There is none, or it is private", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 async fn status(
@@ -176,11 +182,8 @@ async fn status(
 }
 
 /// Changes title, description or visibility.
-#[utoipa::path(put, path = "/api/videos/{id}", tag = "videos", params(
-    ("id" = Uuid, Path),
-    ("If-Match" = Option<String>, Header, description = "The ETag of the version to change"),
-), request_body = Change, responses(
-    (status = 200, description = "What was changed, as it is now; the whole video is read with the Consistency-Token", body = Changed, headers(("ETag" = String), ("Consistency-Token" = String))),
+#[utoipa::path(put, path = "/api/videos/{id}", operation_id = "change_video", tag = "videos", params(("id" = Uuid, Path)), request_body = Change, responses(
+    (status = 200, description = "What was changed, as it is now; the whole video is read with the Consistency-Token", body = Changed, headers(("ETag" = String))),
     (status = 403, description = "Somebody else's", body = ProblemBody, content_type = "application/problem+json"),
     (status = 404, description = "There is none, or it is private", body = ProblemBody, content_type = "application/problem+json"),
     (status = 412, description = "It was changed meanwhile", body = ProblemBody, content_type = "application/problem+json"),
@@ -219,10 +222,7 @@ async fn change(
 }
 
 /// Deletes a video and all that was made of it.
-#[utoipa::path(delete, path = "/api/videos/{id}", tag = "videos", params(
-    ("id" = Uuid, Path),
-    ("If-Match" = Option<String>, Header, description = "The ETag of the version to delete"),
-), responses(
+#[utoipa::path(delete, path = "/api/videos/{id}", operation_id = "delete_video", tag = "videos", params(("id" = Uuid, Path)), responses(
     (status = 204, description = "Gone"),
     (status = 403, description = "Somebody else's", body = ProblemBody, content_type = "application/problem+json"),
     (status = 404, description = "There is none, or it is private", body = ProblemBody, content_type = "application/problem+json"),

@@ -42,7 +42,7 @@ pub fn routes() -> OpenApiRouter<Gateway> {
 /// token may be `null`. Then come, about one's own videos, `videoProcessingProgress` {video_id, job_id, state, progress,
 /// stage_text}, `videoProcessingComplete` {video_id, job_id} and `videoProcessingError` {video_id, job_id, error_text}. A slow
 /// reader gets the latest state of each job. What cannot be understood is answered by `error` {detail}.
-#[utoipa::path(get, path = "/ws", tag = "live", security(()), responses(
+#[utoipa::path(get, path = "/ws", operation_id = "open_socket", tag = "live", security(()), responses(
     (status = 101, description = "A WebSocket from here on"),
     (status = 400, description = "Not a WebSocket handshake", body = ProblemBody, content_type = "application/problem+json"),
 ))]

@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub(crate) use fold::CatalogueView;
 pub use renditions::RenditionState;
 pub use segments::Run;
-pub use video::{Original, RenditionSummary, Status, Video};
+pub use video::{Original, RenditionSummary, Status, Video, VisibilityWord};
 
 const VIDEOS: &str = "videos";
 /// Video of a job.

@@ -1,4 +1,7 @@
 // Shows an OpenAPI 3.1 document: every operation with parameters, bodies and answers, and every schema.
+import { blocks, el } from "./dom.js";
+import { trying } from "./try.js";
+
 const METHODS = ["get", "post", "put", "patch", "delete"];
 const main = document.getElementById("main");
 const contents = document.getElementById("contents");
@@ -24,7 +27,7 @@ function byTag(api) {
       const operation = item[method];
       const tag = operation.tags?.[0] ?? "other";
       if (!groups.has(tag)) groups.set(tag, { name: tag, operations: [] });
-      const parameters = [...(item.parameters ?? []), ...(operation.parameters ?? [])];
+      const parameters = [...(item.parameters ?? []), ...(operation.parameters ?? [])].map((parameter) => resolved(parameter, api));
       groups.get(tag).operations.push({ ...operation, path, method, parameters, id: `${method}${path}` });
     }
   }
@@ -32,7 +35,7 @@ function byTag(api) {
 }
 
 function about(api) {
-  return el("div", {}, ...paragraphs(api.info.description));
+  return el("div", { class: "about" }, ...blocks(api.info.description));
 }
 
 function section(group, api) {
@@ -43,7 +46,7 @@ function section(group, api) {
 function card(operation, api) {
   const heading = el("h3", {}, el("span", { class: `method ${operation.method}` }, operation.method), el("a", { class: "path", href: `#${operation.id}` }, operation.path));
   const text = [operation.summary, operation.description].filter(Boolean).join("\n\n");
-  return el("article", { class: "card", id: operation.id }, heading, ...paragraphs(text), access(operation, api), ...parameters(operation), ...body(operation), ...answers(operation));
+  return el("article", { class: "card", id: operation.id }, heading, ...blocks(text), access(operation, api), ...parameters(operation), ...body(operation), ...answers(operation, api), trying(operation, (value) => resolved(value, api), accessToken));
 }
 
 function access(operation, api) {
@@ -70,8 +73,9 @@ function body(operation) {
   return [el("h4", {}, "Body"), el("table", {}, ...rows)];
 }
 
-function answers(operation) {
-  const rows = Object.entries(operation.responses ?? {}).map(([status, answer]) => {
+function answers(operation, api) {
+  const rows = Object.entries(operation.responses ?? {}).map(([status, given]) => {
+    const answer = resolved(given, api);
     const shapes = Object.entries(answer.content ?? {}).flatMap(([kind, media]) => [...type(media.schema), " ", el("span", { class: "soft" }, kind), " "]);
     const headers = Object.keys(answer.headers ?? {});
     const extra = headers.length > 0 ? [" ", el("span", { class: "soft" }, `with ${headers.join(", ")}`)] : [];
@@ -80,9 +84,27 @@ function answers(operation) {
   return [el("h4", {}, "Answers"), el("table", {}, ...rows)];
 }
 
+/** What a reference leads to, or the value itself. */
+function resolved(value, api) {
+  if (!value?.$ref) return value;
+  const parts = value.$ref.slice(2).split("/").map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+  return parts.reduce((place, part) => place?.[part], api);
+}
+
+/** What was typed in above, or the token of whoever is signed in at the pages. */
+function accessToken() {
+  const typed = document.getElementById("token").value.trim();
+  if (typed) return typed;
+  try {
+    return JSON.parse(localStorage.getItem("spool.session"))?.access_token ?? "";
+  } catch {
+    return "";
+  }
+}
+
 function schemas(api) {
   const cards = Object.entries(api.components?.schemas ?? {}).map(([name, schema]) =>
-    el("article", { class: "card", id: `schema-${name}` }, el("h3", {}, name), ...paragraphs(schema.description), shape(schema)),
+    el("article", { class: "card", id: `schema-${name}` }, el("h3", {}, name), ...blocks(schema.description), shape(schema)),
   );
   return el("section", {}, el("h2", {}, "Schemas"), ...cards);
 }
@@ -145,17 +167,4 @@ function find(text) {
   for (const group of main.querySelectorAll("section")) {
     group.hidden = !group.querySelector(".card:not([hidden])");
   }
-}
-
-/** Paragraphs of Markdown, as far as ours goes: blank lines, `code`. */
-function paragraphs(text) {
-  const parts = (text ?? "").split(/\n\s*\n/).filter((part) => part.trim() !== "");
-  return parts.map((part) => el("p", {}, ...part.split(/(`[^`]+`)/).map((piece) => (piece.startsWith("`") && piece.length > 2 ? el("code", {}, piece.slice(1, -1)) : piece))));
-}
-
-function el(name, attributes, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
 }

@@ -3,6 +3,8 @@
 
 mod accounts;
 mod bad_input;
+mod conforming;
+mod conventions;
 mod documents;
 mod edge;
 mod forms;

@@ -1,5 +1,6 @@
 //! Requests to the router, put together a piece at a time, and their answers.
 
+use crate::conforming;
 use crate::world::Person;
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -55,6 +56,12 @@ impl Asking {
         .header("content-length", &length)
     }
 
+    fn place(&self) -> (String, String) {
+        let method = self.request.method_ref().expect("it was given");
+        let uri = self.request.uri_ref().expect("it was given");
+        (method.to_string(), uri.path().to_owned())
+    }
+
     pub fn body(self, body: impl Into<Body>) -> Self {
         Self {
             body: body.into(),
@@ -62,7 +69,22 @@ impl Asking {
         }
     }
 
+    /// Sends it, and holds the answer against the OpenAPI document.
     pub async fn send(self) -> Answer {
+        let router = self.router.clone();
+        let (method, path) = self.place();
+        let answer = self.send_as_it_is().await;
+        if !conforming::is_known() {
+            let asked = Self::new(&router, "GET", "/api/openapi.json")
+                .send_as_it_is()
+                .await;
+            conforming::know(asked.json());
+        }
+        conforming::check(&method, &path, &answer);
+        answer
+    }
+
+    async fn send_as_it_is(self) -> Answer {
         let request = self.request.body(self.body).expect("tests build valid requests");
         let response = self.router.oneshot(request).await.expect("a router never fails");
         let (parts, body) = response.into_parts();

@@ -19,8 +19,7 @@ pub struct Video {
     pub owner_username: Option<String>,
     pub title: String,
     pub description: String,
-    /// `public`, `unlisted` or `private`.
-    #[schema(value_type = String, example = "public")]
+    #[schema(value_type = VisibilityWord)]
     pub visibility: Visibility,
     pub status: Status,
     #[schema(value_type = String, format = DateTime)]
@@ -59,7 +58,20 @@ pub struct Video {
     pub thumbnail: Option<String>,
 }
 
+/// The words for who may find and watch a video; only describes what the rules, which know of no document, decide on.
+#[derive(utoipa::ToSchema)]
+#[schema(as = Visibility, rename_all = "snake_case")]
+pub enum VisibilityWord {
+    /// Everybody, also in lists.
+    Public,
+    /// Whoever has the address.
+    Unlisted,
+    /// The owner and administrators.
+    Private,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = VideoStatus)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     AwaitingUpload,

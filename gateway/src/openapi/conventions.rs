@@ -1,0 +1,206 @@
+//! What holds for all operations, added to the document in one place: their headers, and the problems they answer with.
+
+use super::problems;
+use crate::problem::Kind;
+use serde_json::{Map, Value, json};
+
+/// Commands that take no version: what they end cannot be changed by anybody else.
+const WITHOUT_VERSION: &[(&str, &str)] = &[("delete", "/api/auth/logout")];
+
+pub fn add(document: &mut Value) {
+    super::for_each_operation(document, |path, method, operation| {
+        let seen = Seen::of(path, method, operation);
+        seen.name_parameters(operation);
+        seen.name_problems(operation);
+        seen.name_headers(operation);
+    });
+    let components = &mut document["components"];
+    components["responses"] = Value::Object(problems::components());
+    components["parameters"] = parameters();
+    components["headers"] = headers();
+    for answer in components["responses"]
+        .as_object_mut()
+        .into_iter()
+        .flat_map(|all| all.values_mut())
+    {
+        name_header(answer, "X-Request-Id");
+    }
+}
+
+/// One operation, as far as the conventions look at it.
+struct Seen {
+    /// It reads who asks and how; what is there for machines alone does not.
+    asks: bool,
+    is_command: bool,
+    takes_version: bool,
+    revalidates: bool,
+    sends_parts: bool,
+    /// An address that is signed can expire.
+    is_signed: bool,
+    has_id: bool,
+    has_body: bool,
+    has_query: bool,
+}
+
+impl Seen {
+    fn of(path: &str, method: &str, operation: &Value) -> Self {
+        let asks = path.starts_with("/api/");
+        let is_command = asks && method != "get";
+        let parameters = operation["parameters"].as_array();
+        let ways = operation["security"].as_array();
+        Self {
+            asks,
+            is_command,
+            takes_version: is_command && method != "post" && !WITHOUT_VERSION.contains(&(method, path)),
+            revalidates: operation["responses"].get("304").is_some(),
+            sends_parts: operation["responses"].get("206").is_some(),
+            is_signed: ways.is_some_and(|ways| ways.iter().any(|way| way.get("signature").is_some())),
+            has_id: path.contains('{'),
+            has_body: operation.get("requestBody").is_some(),
+            has_query: parameters.is_some_and(|all| all.iter().any(|one| one["in"] == "query")),
+        }
+    }
+
+    /// Whether it may be answered with this kind, whatever it does.
+    fn may_answer(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Malformed | Kind::SignInNeeded | Kind::Defect | Kind::Unavailable | Kind::NoRoom => {
+                self.asks
+            }
+            Kind::NotFound => self.has_id,
+            Kind::TookTooLong | Kind::TooLarge | Kind::WrongType => self.has_body,
+            Kind::Stale => self.takes_version,
+            Kind::Invalid => self.asks && (self.has_body || self.has_query),
+            Kind::KeyUsedBefore => self.is_command,
+            Kind::NotAllowed => self.is_signed,
+            // What only some do, they say themselves; another method is another operation.
+            Kind::Conflict | Kind::RangeNotSatisfiable | Kind::MethodNotAllowed => false,
+        }
+    }
+
+    fn name_problems(&self, operation: &mut Value) {
+        let common = problems::components();
+        let Some(answers) = operation["responses"].as_object_mut() else {
+            return;
+        };
+        for kind in Kind::ALL {
+            let status = kind.status().as_str().to_owned();
+            let name = problems::name_of(kind);
+            if self.may_answer(kind) {
+                let reference = json!({ "$ref": format!("#/components/responses/{name}") });
+                answers.entry(status.clone()).or_insert(reference);
+            }
+            // Whoever says when a problem is answered need not say again what every such answer has.
+            let said = answers.get_mut(&status).and_then(Value::as_object_mut);
+            if let Some(said) = said.filter(|said| said.get("content").is_some_and(is_problem)) {
+                said.extend(
+                    common[&name]
+                        .as_object()
+                        .into_iter()
+                        .flatten()
+                        .filter(|(field, _)| *field != "description")
+                        .map(|(field, value)| (field.clone(), value.clone())),
+                );
+            }
+        }
+    }
+
+    fn name_parameters(&self, operation: &mut Value) {
+        let given = operation["parameters"].as_array().cloned().unwrap_or_default();
+        let is_own = |parameter: &Value| {
+            let known = parameters();
+            let header = parameter["name"]
+                .as_str()
+                .filter(|_| parameter["in"] == "header")
+                .unwrap_or_default();
+            known.get(header).is_none()
+        };
+        let common = [
+            ("Idempotency-Key", self.is_command),
+            ("If-Match", self.takes_version),
+            ("If-None-Match", self.revalidates),
+            ("Range", self.sends_parts),
+            ("Consistency-Token", self.asks && !self.is_command),
+        ];
+        let common = common.into_iter().filter(|(_, applies)| *applies);
+        let common = common.map(|(name, _)| json!({ "$ref": format!("#/components/parameters/{name}") }));
+        let all: Vec<Value> = given.into_iter().filter(is_own).chain(common).collect();
+        if !all.is_empty() {
+            operation["parameters"] = Value::Array(all);
+        }
+    }
+
+    fn name_headers(&self, operation: &mut Value) {
+        let known = headers();
+        let content = operation["responses"]["200"]["content"].clone();
+        for (status, answer) in operation["responses"].as_object_mut().into_iter().flatten() {
+            if answer.get("$ref").is_some() {
+                continue;
+            }
+            for (name, said) in answer["headers"].as_object_mut().into_iter().flatten() {
+                if known.get(name).is_some() {
+                    *said = json!({ "$ref": format!("#/components/headers/{name}") });
+                }
+            }
+            name_header(answer, "X-Request-Id");
+            if self.is_command && status.starts_with('2') {
+                name_header(answer, "Consistency-Token");
+            }
+            if self.revalidates && matches!(status.as_str(), "200" | "206" | "304") {
+                name_header(answer, "ETag");
+            }
+            if status == "206" {
+                name_header(answer, "Content-Range");
+                answer["content"] = content.clone();
+            }
+        }
+    }
+}
+
+fn is_problem(content: &Value) -> bool {
+    content.get("application/problem+json").is_some()
+}
+
+/// Names a header that is described once, in place of what was said of it here.
+fn name_header(answer: &mut Value, name: &str) {
+    answer["headers"][name] = json!({ "$ref": format!("#/components/headers/{name}") });
+}
+
+fn parameters() -> Value {
+    let header = |name: &str, example: &str, description: &str| {
+        let schema = json!({ "type": "string" });
+        let parameter = json!({ "name": name, "in": "header", "required": false, "schema": schema, "example": example, "description": description });
+        (name.to_owned(), parameter)
+    };
+    let mut all: Map<String, Value> = [
+        header(
+            "Idempotency-Key",
+            "9b1d7c1e-6f0a-4c6e-9a57-1c1f2f9a3b10",
+            "Sent again within 24 hours, the same key with the same body has no second effect and gives the first answer again.",
+        ),
+        header("If-Match", "\"v3\"", "The `ETag` of the version to change, or `*` for any. Another version is answered 412."),
+        header("If-None-Match", "\"v3-5d41\"", "The `ETag` of what the caller has. If it is still that, the answer is 304."),
+        header("Range", "bytes=0-499", "The part of the file that is wanted."),
+        header("Consistency-Token", "3:1042", "From the answer to a command: this query waits, at most 5 seconds, until it can show what that did."),
+    ]
+    .into_iter()
+    .collect();
+    all["Idempotency-Key"]["schema"] = json!({ "type": "string", "minLength": 1, "maxLength": 255 });
+    Value::Object(all)
+}
+
+fn headers() -> Value {
+    let header = |kind: Value, example: Value, description: &str| json!({ "schema": kind, "example": example, "description": description });
+    let text = || json!({ "type": "string" });
+    let seconds = json!({ "type": "integer", "minimum": 0 });
+    json!({
+        "X-Request-Id": header(json!({ "type": "string", "format": "uuid" }), json!("0192f3a0-1111-7222-8333-444455556666"), "Names the request: the caller's own id if it sent a UUID, else a new one."),
+        "Consistency-Token": header(text(), json!("3:1042"), "Send it with a query that must show what this command did."),
+        "ETag": header(text(), json!("\"v3-5d41\""), "The version: for `If-Match`, to change this one and no other, and for `If-None-Match`."),
+    "Location": header(text(), json!("/api/videos/0192f3a0-1111-7222-8333-444455556666"), "Where what was made is."),
+                "Retry-After": header(seconds, json!(1), "Seconds after which to ask again."),
+        "WWW-Authenticate": header(text(), json!("Bearer"), "How to say who asks."),
+        "Allow": header(text(), json!("GET, HEAD"), "The methods that this address takes."),
+        "Content-Range": header(text(), json!("bytes 0-499/2000"), "Which part of the file it is, and how long the whole is."),
+    })
+}
