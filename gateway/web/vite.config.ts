@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { defineConfig, type Plugin } from "vite";
 
 /** What is served that others wrote; their licences ask to be served with it. */
-const BORROWED = ["hls.js", "@fontsource-variable/archivo"];
+const BORROWED = ["hls.js", "openapi-fetch", "@fontsource-variable/archivo"];
 
 function licences(): Plugin {
   return {

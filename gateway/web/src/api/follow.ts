@@ -83,7 +83,7 @@ function pauseMs(latest: Following | null): number {
 }
 
 function isFinal(answer: Status): boolean {
-  const resting = answer.status === "ready" || answer.status === "failed" || answer.status === "deleted";
+  const resting = answer.status === "ready" || answer.status === "failed";
   return answer.job ? isOver(answer.job.state) : resting;
 }
 

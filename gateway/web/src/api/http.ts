@@ -1,35 +1,27 @@
-// Asks the gateway: adds the token, renews it once when refused, and turns everything that fails into a Problem.
+// Asks the gateway, by the types that were generated from its document: adds the token, renews it once when refused, and turns
+// everything that fails into a Problem.
+import createClient from "openapi-fetch";
 import { recall, remember } from "./consistency.ts";
+import type { paths } from "./generated/schema.ts";
 import { isAbort, problemFrom, unreachable } from "./problem.ts";
 import { accessToken, renewed } from "./session.ts";
 
 export interface Answer<T> {
   data: T;
+  /** What an edit has to send back. */
   etag: string | null;
 }
 
-export interface Asking {
-  body?: unknown;
-  ifMatch?: string | null;
-  signal?: AbortSignal | undefined;
-  /** Sign-in and registration carry no token. */
-  anonymous?: boolean;
-}
+/** Asks as whoever is signed in. */
+export const api = createClient<paths>({ cache: "no-store", fetch: asPerson });
 
-type Method = "GET" | "POST" | "PUT" | "DELETE";
+/** Asks as nobody: signing in and registering carry no token. */
+export const anybody = createClient<paths>({ cache: "no-store", fetch: (request) => answered(request, null) });
 
-export async function ask<T>(method: Method, path: string, asking: Asking = {}): Promise<Answer<T>> {
-  const headers = headersFor(method, asking);
-  const token = asking.anonymous ? null : await accessToken();
-  let response = await send(method, path, headers, token, asking);
-  if (response.status === 401 && token) {
-    const next = await renewed(token);
-    if (next) response = await send(method, path, headers, next, asking);
-  }
-  const text = await textOf(response);
-  if (!response.ok) throw problemFrom(response.status, text, response.headers.get("retry-after"));
-  if (method !== "GET") remember(response.headers.get("consistency-token"));
-  return { data: (text ? JSON.parse(text) : undefined) as T, etag: response.headers.get("etag") };
+/** What an answer brings; one that is no success has been thrown as a Problem. */
+export async function taken<T>(asked: Promise<{ data?: T; response: Response }>): Promise<Answer<T>> {
+  const { data, response } = await asked;
+  return { data: data as T, etag: response.headers.get("etag") };
 }
 
 /** A key by which a repeated request is known; also where `crypto.randomUUID` is missing (plain http on a network). */
@@ -38,27 +30,32 @@ export function idempotencyKey(): string {
   return Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-function headersFor(method: Method, asking: Asking): Headers {
-  const headers = new Headers({ accept: "application/json" });
-  if (asking.body !== undefined) headers.set("content-type", "application/json");
-  if (asking.ifMatch) headers.set("if-match", asking.ifMatch);
-  if (method === "POST") headers.set("idempotency-key", idempotencyKey());
-  const seen = method === "GET" ? recall() : null;
-  if (seen) headers.set("consistency-token", seen);
-  return headers;
+async function asPerson(request: Request): Promise<Response> {
+  const token = await accessToken();
+  return answered(request, token);
 }
 
-async function send(method: Method, path: string, headers: Headers, token: string | null, asking: Asking): Promise<Response> {
-  const all = new Headers(headers);
-  if (token) all.set("authorization", `Bearer ${token}`);
+async function answered(request: Request, token: string | null): Promise<Response> {
+  const isQuery = request.method === "GET";
+  const seen = isQuery ? recall() : null;
+  request.headers.set("accept", "application/json");
+  if (!isQuery) request.headers.set("idempotency-key", idempotencyKey());
+  if (seen) request.headers.set("consistency-token", seen);
+  const again = token ? request.clone() : null;
+  let response = await send(request, token);
+  if (response.status === 401 && token && again) {
+    const next = await renewed(token);
+    if (next) response = await send(again, next);
+  }
+  if (!response.ok) throw problemFrom(response.status, await textOf(response), response.headers.get("retry-after"));
+  if (!isQuery) remember(response.headers.get("consistency-token"));
+  return response;
+}
+
+async function send(request: Request, token: string | null): Promise<Response> {
+  if (token) request.headers.set("authorization", `Bearer ${token}`);
   try {
-    return await fetch(path, {
-      method,
-      headers: all,
-      cache: "no-store",
-      ...(asking.body === undefined ? {} : { body: JSON.stringify(asking.body) }),
-      ...(asking.signal ? { signal: asking.signal } : {}),
-    });
+    return await fetch(request);
   } catch (thrown) {
     throw isAbort(thrown) ? thrown : unreachable();
   }

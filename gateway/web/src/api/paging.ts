@@ -16,19 +16,11 @@ export function extended<T extends { id: string }>(listing: Listing<T>, page: Pa
   const rows = new Map(listing.items.map((row) => [row.id, row]));
   for (const row of page.items) rows.set(row.id, row);
   // A cursor that leads to itself would make "load more" go round for ever.
-  const stuck = page.next_cursor !== null && page.next_cursor === listing.cursor;
-  const cursor = stuck ? null : page.next_cursor;
+  const next = page.next_cursor ?? null;
+  const cursor = next === listing.cursor ? null : next;
   return { items: [...rows.values()], cursor, ended: cursor === null };
 }
 
 export function without<T extends { id: string }>(listing: Listing<T>, id: string): Listing<T> {
   return { ...listing, items: listing.items.filter((row) => row.id !== id) };
-}
-
-/** The address of a list's next page. */
-export function pageAddress(path: string, query: Record<string, string | number>, cursor: string | null): string {
-  const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) parameters.set(name, String(value));
-  if (cursor !== null) parameters.set("cursor", cursor);
-  return `${path}?${parameters}`;
 }

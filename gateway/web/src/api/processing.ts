@@ -1,10 +1,10 @@
 // Starting and stopping the work on a video.
-import { ask } from "./http.ts";
+import { api } from "./http.ts";
 
 export async function start(videoId: string): Promise<void> {
-  await ask("POST", `/api/processing/videos/${encodeURIComponent(videoId)}/start`);
+  await api.POST("/api/processing/videos/{id}/start", { params: { path: { id: videoId } } });
 }
 
 export async function cancel(videoId: string): Promise<void> {
-  await ask("POST", `/api/processing/videos/${encodeURIComponent(videoId)}/cancel`);
+  await api.POST("/api/processing/videos/{id}/cancel", { params: { path: { id: videoId } } });
 }

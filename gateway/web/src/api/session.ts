@@ -1,8 +1,10 @@
 // Who is signed in. Shared by all tabs through localStorage; one tab at a time exchanges the refresh token.
 import { problemFrom, unreachable } from "./problem.ts";
-import type { SignedIn, User } from "./types.ts";
+import type { paths } from "./generated/schema.ts";
+import type { Renewal, SignedIn, User } from "./types.ts";
 
 const KEY = "spool.session";
+const RENEW: keyof paths = "/api/auth/refresh-token";
 const LOCK = "spool.session.refresh";
 /** A token this close to its end is exchanged before it is used. */
 const MARGIN_MS = 20_000;
@@ -72,10 +74,10 @@ export async function renewed(stale: string): Promise<string | null> {
 async function exchange(session: Session): Promise<string | null> {
   let answer: Response;
   try {
-    answer = await fetch("/api/auth/refresh-token", {
+    answer = await fetch(RENEW, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ refresh_token: session.refresh_token }),
+      body: JSON.stringify({ refresh_token: session.refresh_token } satisfies Renewal),
     });
   } catch {
     throw unreachable();

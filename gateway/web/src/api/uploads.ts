@@ -3,8 +3,10 @@ import { remember } from "./consistency.ts";
 import { idempotencyKey } from "./http.ts";
 import { Problem, problemFrom } from "./problem.ts";
 import { accessToken, renewed } from "./session.ts";
-import type { Video, Visibility } from "./types.ts";
+import type { paths } from "./generated/schema.ts";
+import type { Uploaded, UploadForm, Video, Visibility } from "./types.ts";
 
+const UPLOAD: keyof paths = "/api/storage/upload/video";
 /** The token is checked when the upload begins; two minutes are plenty for that. */
 const TOKEN_MARGIN_MS = 120_000;
 
@@ -35,7 +37,7 @@ function send(film: Film, key: string, token: string | null, progress: Progress,
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const abort = () => request.abort();
-    request.open("POST", "/api/storage/upload/video");
+    request.open("POST", UPLOAD);
     request.setRequestHeader("accept", "application/json");
     request.setRequestHeader("idempotency-key", key);
     if (token) request.setRequestHeader("authorization", `Bearer ${token}`);
@@ -50,12 +52,11 @@ function send(film: Film, key: string, token: string | null, progress: Progress,
   });
 }
 
-function formOf(film: Film): FormData {
+function formOf({ file, title, description, visibility }: Film): FormData {
+  const texts = { title, description, visibility } satisfies Partial<UploadForm>;
   const form = new FormData();
-  form.set("title", film.title);
-  form.set("description", film.description);
-  form.set("visibility", film.visibility);
-  form.set("file", film.file);
+  for (const [name, text] of Object.entries(texts)) form.set(name, text);
+  form.set("file" satisfies keyof UploadForm, file);
   return form;
 }
 
@@ -66,7 +67,7 @@ function answered(request: XMLHttpRequest, resolve: (video: Video) => void, reje
   }
   remember(request.getResponseHeader("consistency-token"));
   try {
-    resolve((JSON.parse(request.responseText) as { video: Video }).video);
+    resolve((JSON.parse(request.responseText) as Uploaded).video);
   } catch (thrown) {
     reject(thrown);
   }

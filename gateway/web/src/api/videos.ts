@@ -1,34 +1,28 @@
 // Videos and the list of them.
-import { ask, type Answer } from "./http.ts";
-import { pageAddress } from "./paging.ts";
-import type { Page, Status, Video, Visibility } from "./types.ts";
+import { api, taken, type Answer } from "./http.ts";
+import type { Page, Status, Video, VideoChange } from "./types.ts";
 
 const PAGE = 24;
 
-export interface Edit {
-  title: string;
-  description: string;
-  visibility: Visibility;
-}
-
 export async function list(owner: "me" | null, cursor: string | null, signal: AbortSignal): Promise<Page<Video>> {
-  const query = owner ? { limit: PAGE, owner } : { limit: PAGE };
-  return (await ask<Page<Video>>("GET", pageAddress("/api/videos", query, cursor), { signal })).data;
+  const query = { limit: PAGE, ...(owner && { owner }), ...(cursor !== null && { cursor }) };
+  return (await taken(api.GET("/api/videos", { params: { query }, signal }))).data;
 }
 
 /** With the ETag that an edit has to send back. */
 export function get(id: string, signal?: AbortSignal): Promise<Answer<Video>> {
-  return ask<Video>("GET", `/api/videos/${encodeURIComponent(id)}`, { signal });
+  return taken(api.GET("/api/videos/{id}", { params: { path: { id } }, signal: signal ?? null }));
 }
 
 export async function status(id: string, signal?: AbortSignal): Promise<Status> {
-  return (await ask<Status>("GET", `/api/videos/${encodeURIComponent(id)}/status`, { signal })).data;
+  return (await taken(api.GET("/api/videos/{id}/status", { params: { path: { id } }, signal: signal ?? null }))).data;
 }
 
-export async function edit(id: string, edit: Edit, etag: string | null): Promise<void> {
-  await ask("PUT", `/api/videos/${encodeURIComponent(id)}`, { body: edit, ifMatch: etag });
+export async function edit(id: string, change: VideoChange, etag: string | null): Promise<void> {
+  const header = etag ? { "If-Match": etag } : {};
+  await api.PUT("/api/videos/{id}", { params: { path: { id }, header }, body: change });
 }
 
 export async function remove(id: string): Promise<void> {
-  await ask("DELETE", `/api/videos/${encodeURIComponent(id)}`);
+  await api.DELETE("/api/videos/{id}", { params: { path: { id } } });
 }

@@ -27,7 +27,7 @@ export function my({ signal }: Visit): View {
     remove.addEventListener("click", async () => {
       if (await deleteDialog(video)) grid.remove(video.id);
     });
-    const unfinished = video.status !== "ready" && video.status !== "deleted";
+    const unfinished = video.status !== "ready";
     const work = unfinished && el("a", { class: "button button-quiet button-small", href: `/upload?video=${encodeURIComponent(video.id)}` }, "Processing");
     return work ? [edit, remove, work] : [edit, remove];
   }

@@ -75,7 +75,7 @@ class Watching {
     write(this.facts, factsOf(video));
     this.warnings.hidden = video.warnings.length === 0 || !this.mine();
     fill(this.warnings, ...video.warnings.map((warning) => el("li", {}, warning)));
-    this.rungs.show(video.renditions, video.duration_seconds);
+    this.rungs.show(video.renditions, video.duration_seconds ?? null);
     this.showTheatre();
   }
 
@@ -153,7 +153,7 @@ class Watching {
   }
 
   private isFinished(): boolean {
-    return this.video.status === "ready" || this.video.status === "deleted";
+    return this.video.status === "ready";
   }
 }
 

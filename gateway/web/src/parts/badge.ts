@@ -16,7 +16,7 @@ function statusBadge(video: Video): HTMLElement | null {
   const sign = (text: string, kind: string) =>
     el("span", { class: `badge badge-${kind}`, "data-testid": "status-badge", "data-status": video.status }, text);
   if (video.status === "failed") return sign("Failed", "bad");
-  if (video.status === "ready" || video.status === "deleted") return null;
+  if (video.status === "ready") return null;
   if (video.status === "awaiting_upload") return sign("Waiting for the film", "busy");
   return sign(video.hls_url ? "Processing, playable" : "Processing", "busy");
 }

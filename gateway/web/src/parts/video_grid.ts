@@ -81,13 +81,13 @@ export function videoGrid(options: GridOptions): Grid {
   function watch(video: Video): void {
     const stop = new AbortController();
     followed.set(video.id, stop);
-    let playable = video.hls_url !== null;
+    let playable = video.playable;
     const changed = ({ status }: Parameters<Parameters<typeof follow>[1]["changed"]>[0]) => {
       const over = isOver(status.job?.state) || status.status === "ready" || status.status === "failed";
       if (over || status.playable !== playable) void refresh(video.id);
       if (over) followed.delete(video.id);
       playable = status.playable;
-      showProgress(drawn.get(video.id)?.querySelector('[data-testid="status-badge"]') ?? null, status.job, playable);
+      showProgress(drawn.get(video.id)?.querySelector('[data-testid="status-badge"]') ?? null, status.job ?? null, playable);
     };
     follow(video.id, { changed, calm: true }, AbortSignal.any([signal, stop.signal]));
   }
