@@ -5,6 +5,7 @@ import "./styles/shell.css";
 import "./styles/parts.css";
 import "./styles/pages.css";
 import "./styles/player.css";
+import "./styles/account.css";
 import { mountAnnouncements } from "./announce.ts";
 import { startRouter } from "./router.ts";
 import { mountShell } from "./shell.ts";

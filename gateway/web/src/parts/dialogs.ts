@@ -1,34 +1,25 @@
-// Windows over the page: asking before something is lost, and editing a video.
+// Windows for one video: deleting and editing it.
 import { note } from "../announce.ts";
 import { asProblem, Problem } from "../api/problem.ts";
 import type { Video } from "../api/types.ts";
 import { edit, get, remove } from "../api/videos.ts";
-import { el, write } from "../dom.ts";
+import { closer, confirmed, frame, opened } from "./confirm.ts";
 import { field, form } from "./form.ts";
 import { visibilityChoice } from "./visibility.ts";
 
 /** Asks, deletes, and resolves with whether the video is gone. */
 export function deleteDialog(video: Video): Promise<boolean> {
-  const alert = el("p", { class: "form-error", role: "alert", hidden: true });
-  const sure = el("button", { type: "button", class: "button button-danger", "data-testid": "confirm-delete" }, "Delete for good");
-  const dialog = frame("Delete this video?", [
-    el("p", {}, `“${video.title}” and everything made from it will be gone. This cannot be undone.`),
-    alert,
-    el("div", { class: "actions" }, sure, closer("Keep it")),
-  ]);
-  sure.addEventListener("click", async () => {
-    sure.disabled = true;
-    try {
+  return confirmed({
+    title: "Delete this video?",
+    text: `“${video.title}” and everything made from it will be gone. This cannot be undone.`,
+    sure: "Delete for good",
+    keep: "Keep it",
+    testid: "confirm-delete",
+    act: async () => {
       await remove(video.id);
       note("The video is deleted.");
-      dialog.close("done");
-    } catch (thrown) {
-      alert.hidden = false;
-      write(alert, asProblem(thrown).detail);
-      sure.disabled = false;
-    }
+    },
   });
-  return opened(dialog);
 }
 
 /** Edits title, description and visibility, and resolves with whether something was saved. */
@@ -59,29 +50,7 @@ export async function editDialog(id: string): Promise<boolean> {
       }
     },
   });
-  const dialog = frame("Edit video", [editing]);
+  const dialog = frame("Edit video", editing);
   editing.append(closer("Cancel"));
   return opened(dialog);
-}
-
-function frame(title: string, content: HTMLElement[]): HTMLDialogElement {
-  const heading = el("h2", { id: "dialog-title" }, title);
-  return el("dialog", { class: "dialog", "aria-labelledby": "dialog-title" }, heading, ...content);
-}
-
-function closer(text: string): HTMLButtonElement {
-  const button = el("button", { type: "button", class: "button button-quiet" }, text);
-  button.addEventListener("click", () => button.closest("dialog")?.close());
-  return button;
-}
-
-function opened(dialog: HTMLDialogElement): Promise<boolean> {
-  document.body.append(dialog);
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      resolve(dialog.returnValue === "done");
-    });
-  });
 }

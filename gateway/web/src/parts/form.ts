@@ -1,6 +1,6 @@
 // Forms whose complaints stand at the field they are about.
 import { asProblem, isAbort, type Problem } from "../api/problem.ts";
-import { el, write } from "../dom.ts";
+import { el, write, type Props } from "../dom.ts";
 
 export interface FieldOptions {
   name: string;
@@ -17,32 +17,37 @@ export interface FieldOptions {
 export interface Field {
   name: string;
   element: HTMLElement;
-  input: HTMLInputElement | HTMLTextAreaElement;
+  input: HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement;
   complain: (text: string | null) => void;
 }
 
 let count = 0;
 
 export function field(options: FieldOptions): Field {
-  const id = `field-${++count}`;
-  const common = {
-    id,
-    name: options.name,
-    class: "input",
-    required: options.required ?? false,
-    maxlength: options.maxLength,
-    autocomplete: options.autocomplete,
-    "data-testid": `field-${options.name}`,
-  };
+  const common = { ...attributesOf(options), maxlength: options.maxLength, autocomplete: options.autocomplete };
   const input = options.multiline
     ? el("textarea", { ...common, rows: 4 })
     : el("input", { ...common, type: options.type ?? "text", ...(options.type === "email" ? { inputmode: "email", autocapitalize: "none", spellcheck: "false" } : {}) });
   input.value = options.value ?? "";
-  const hint = options.hint ? el("p", { class: "hint", id: `${id}-hint` }, options.hint) : null;
-  const error = el("p", { class: "field-error", id: `${id}-error`, hidden: true, "data-testid": `error-${options.name}` });
+  return framed(options, input);
+}
+
+/** A field that offers words to choose from: what is sent, and what is shown. */
+export function choice(options: FieldOptions & { choices: readonly (readonly [value: string, text: string])[] }): Field {
+  const entries = options.choices.map(([value, text]) => el("option", { value, selected: value === options.value }, text));
+  return framed(options, el("select", attributesOf(options), ...entries));
+}
+
+function attributesOf(options: FieldOptions): Props {
+  return { id: `field-${++count}`, name: options.name, class: "input", required: options.required ?? false, "data-testid": `field-${options.name}` };
+}
+
+function framed(options: FieldOptions, input: Field["input"]): Field {
+  const hint = options.hint ? el("p", { class: "hint", id: `${input.id}-hint` }, options.hint) : null;
+  const error = el("p", { class: "field-error", id: `${input.id}-error`, hidden: true, "data-testid": `error-${options.name}` });
   const described = [hint ? hint.id : null, error.id].filter(Boolean).join(" ");
   input.setAttribute("aria-describedby", described);
-  const label = el("label", { for: id }, options.label, options.required === false ? el("span", { class: "optional" }, " (optional)") : null);
+  const label = el("label", { for: input.id }, options.label, options.required === false ? el("span", { class: "optional" }, " (optional)") : null);
   const complain = (text: string | null) => {
     error.hidden = text === null;
     write(error, text ?? "");
