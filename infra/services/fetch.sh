@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# fetch.sh NAME...: fetches servers (kafka, cassandra, s3, minio), or a client that checks the stand-in for one
-# (kurrentdbclient), from package registries into target/services, once.
+# fetch.sh NAME...: fetches servers (kafka, cassandra, s3, minio), a client that checks the stand-in for one
+# (kurrentdbclient), or what makes clients (openapi-python-client), from package registries into target/services, once.
 # Any number may ask at the same time; a fetch that ended half-way leaves nothing that looks whole.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/places.sh"
@@ -63,13 +63,21 @@ fetch_minio() {
     go_install "$1" "github.com/minio/minio@$MINIO_VERSION"
 }
 
-# Into a folder that any Python of the machine can be told of: an environment could not be moved to its final name.
 fetch_kurrentdbclient() {
-    local folder=$1
-    python3 -m venv "$folder/pip" || fail "found no python3-venv to fetch kurrentdbclient with; install it"
+    python_packages "$1" "kurrentdbclient==$KURRENTDBCLIENT_VERSION"
+}
+
+fetch_openapi-python-client() {
+    python_packages "$1" "openapi-python-client==$OPENAPI_PYTHON_CLIENT_VERSION"
+}
+
+# Into a folder that any Python of the machine can be told of: an environment could not be moved to its final name.
+python_packages() {
+    local folder=$1 package=$2
+    python3 -m venv "$folder/pip" || fail "found no python3-venv to fetch ${package%%=*} with; install it"
     "$folder/pip/bin/python" -m pip install --quiet --disable-pip-version-check --target "$folder/packages" \
-        "kurrentdbclient==$KURRENTDBCLIENT_VERSION" >&2 ||
-        fail "pip could not fetch kurrentdbclient; let it reach its index and try again"
+        "$package" >&2 ||
+        fail "pip could not fetch ${package%%=*}; let it reach its index and try again"
     rm -r "$folder/pip"
 }
 
