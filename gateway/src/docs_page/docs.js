@@ -1,5 +1,5 @@
 // Shows an OpenAPI 3.1 document: every operation with parameters, bodies and answers, and every schema.
-import { blocks, el } from "./dom.js";
+import { blocks, el, inline } from "./dom.js";
 import { trying } from "./try.js";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
@@ -61,7 +61,7 @@ function parameters(operation) {
   const rows = operation.parameters.map((parameter) => {
     const example = parameter.example ?? parameter.schema?.example;
     const hint = example === undefined ? [] : [" ", el("span", { class: "soft" }, `such as ${JSON.stringify(example)}`)];
-    return row(named(parameter.name, parameter.required), [el("span", { class: "soft" }, parameter.in), " ", ...type(parameter.schema)], [parameter.description ?? "", ...hint]);
+    return row(named(parameter.name, parameter.required), [el("span", { class: "soft" }, parameter.in), " ", ...type(parameter.schema)], [...inline(parameter.description ?? ""), ...hint]);
   });
   return [el("h4", {}, "Parameters"), el("table", {}, ...rows)];
 }
@@ -79,7 +79,7 @@ function answers(operation, api) {
     const shapes = Object.entries(answer.content ?? {}).flatMap(([kind, media]) => [...type(media.schema), " ", el("span", { class: "soft" }, kind), " "]);
     const headers = Object.keys(answer.headers ?? {});
     const extra = headers.length > 0 ? [" ", el("span", { class: "soft" }, `with ${headers.join(", ")}`)] : [];
-    return row(el("span", { class: "status" }, status), [answer.description ?? "", ...extra], shapes);
+    return row(el("span", { class: "status" }, status), [...inline(answer.description ?? ""), ...extra], shapes);
   });
   return [el("h4", {}, "Answers"), el("table", {}, ...rows)];
 }
@@ -114,7 +114,7 @@ function shape(schema) {
   if (properties.length === 0) return el("p", {}, ...type(schema));
   const rows = properties.map(([name, property]) => {
     const example = property.example === undefined ? [] : [" ", el("span", { class: "soft" }, `such as ${JSON.stringify(property.example)}`)];
-    return row(named(name, schema.required?.includes(name)), type(property), [property.description ?? "", ...example]);
+    return row(named(name, schema.required?.includes(name)), type(property), [...inline(property.description ?? ""), ...example]);
   });
   return el("table", {}, ...rows);
 }

@@ -20,7 +20,8 @@ export function blocks(text) {
   });
 }
 
-function inline(text) {
+/** The pieces of one line. */
+export function inline(text) {
   return text.split(/(`[^`]+`|\*\*[^*]+\*\*)/).map((piece) => {
     if (piece.startsWith("`") && piece.length > 2) return el("code", {}, piece.slice(1, -1));
     return piece.startsWith("**") && piece.length > 4 ? el("strong", {}, piece.slice(2, -2)) : piece;

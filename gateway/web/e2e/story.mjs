@@ -53,6 +53,7 @@ try {
   await watchUntilComplete(video);
   await editVideo(video);
   await lookOnAPhone(video);
+  await tryTheApi();
   if (!process.env.KEEP) await deleteVideo(video);
   check("the console shows no errors and no policy violations", trouble.length === 0, trouble.join("\n"));
 } catch (thrown) {
@@ -203,6 +204,17 @@ async function lookOnAPhone({ id }) {
     await shot(`08-phone-${name}`);
   }
   await page.setViewportSize({ width: 1280, height: 860 });
+}
+
+async function tryTheApi() {
+  await page.goto(`${BASE}/api/docs`);
+  const card = page.locator('[id="get/api/auth/profile"]');
+  await card.locator("summary").click();
+  await card.locator("form button").click();
+  const status = card.locator(".answer .status");
+  await status.waitFor();
+  check("the page of the API lets one try it as who is signed in", (await status.innerText()).startsWith("200") && (await card.innerText()).includes(person.name), await card.innerText());
+  await accessible("page of the API");
 }
 
 async function deleteVideo({ id }) {
