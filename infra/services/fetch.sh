@@ -68,16 +68,18 @@ fetch_kurrentdbclient() {
 }
 
 fetch_openapi-python-client() {
-    python_packages "$1" "openapi-python-client==$OPENAPI_PYTHON_CLIENT_VERSION"
+    python_packages "$1" "openapi-python-client==$OPENAPI_PYTHON_CLIENT_VERSION" \
+        "openapi-spec-validator==$OPENAPI_SPEC_VALIDATOR_VERSION"
 }
 
 # Into a folder that any Python of the machine can be told of: an environment could not be moved to its final name.
 python_packages() {
-    local folder=$1 package=$2
-    python3 -m venv "$folder/pip" || fail "found no python3-venv to fetch ${package%%=*} with; install it"
+    local folder=$1
+    shift
+    python3 -m venv "$folder/pip" || fail "found no python3-venv to fetch ${1%%=*} with; install it"
     "$folder/pip/bin/python" -m pip install --quiet --disable-pip-version-check --target "$folder/packages" \
-        "$package" >&2 ||
-        fail "pip could not fetch ${package%%=*}; let it reach its index and try again"
+        "$@" >&2 ||
+        fail "pip could not fetch ${1%%=*}; let it reach its index and try again"
     rm -r "$folder/pip"
 }
 

