@@ -2,6 +2,7 @@
 
 mod conventions;
 mod examples;
+mod headers;
 mod problems;
 mod shapes;
 

@@ -1,8 +1,9 @@
 //! What holds for all operations, added to the document in one place: their headers, and the problems they answer with.
 
+use super::headers::{headers, parameters};
 use super::problems;
 use crate::problem::Kind;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Commands that take no version: what they end cannot be changed by anybody else.
 const WITHOUT_VERSION: &[(&str, &str)] = &[("delete", "/api/auth/logout")];
@@ -164,43 +165,4 @@ fn is_problem(content: &Value) -> bool {
 /// Names a header that is described once, in place of what was said of it here.
 fn name_header(answer: &mut Value, name: &str) {
     answer["headers"][name] = json!({ "$ref": format!("#/components/headers/{name}") });
-}
-
-fn parameters() -> Value {
-    let header = |name: &str, example: &str, description: &str| {
-        let schema = json!({ "type": "string" });
-        let parameter = json!({ "name": name, "in": "header", "required": false, "schema": schema, "example": example, "description": description });
-        (name.to_owned(), parameter)
-    };
-    let mut all: Map<String, Value> = [
-        header(
-            "Idempotency-Key",
-            "9b1d7c1e-6f0a-4c6e-9a57-1c1f2f9a3b10",
-            "Sent again within 24 hours, the same key with the same body has no second effect and gives the first answer again.",
-        ),
-        header("If-Match", "\"v3\"", "The `ETag` of the version to change, or `*` for any. Another version is answered 412."),
-        header("If-None-Match", "\"v3-5d41\"", "The `ETag` of what the caller has. If it is still that, the answer is 304."),
-        header("Range", "bytes=0-499", "The part of the file that is wanted."),
-        header("Consistency-Token", "3:1042", "From the answer to a command: this query waits, at most 5 seconds, until it can show what that did."),
-    ]
-    .into_iter()
-    .collect();
-    all["Idempotency-Key"]["schema"] = json!({ "type": "string", "minLength": 1, "maxLength": 255 });
-    Value::Object(all)
-}
-
-fn headers() -> Value {
-    let header = |kind: Value, example: Value, description: &str| json!({ "schema": kind, "example": example, "description": description });
-    let text = || json!({ "type": "string" });
-    let seconds = json!({ "type": "integer", "minimum": 0 });
-    json!({
-        "X-Request-Id": header(json!({ "type": "string", "format": "uuid" }), json!("0192f3a0-1111-7222-8333-444455556666"), "Names the request: the caller's own id if it sent a UUID, else a new one."),
-        "Consistency-Token": header(text(), json!("3:1042"), "Send it with a query that must show what this command did."),
-        "ETag": header(text(), json!("\"v3-5d41\""), "The version: for `If-Match`, to change this one and no other, and for `If-None-Match`."),
-    "Location": header(text(), json!("/api/videos/0192f3a0-1111-7222-8333-444455556666"), "Where what was made is."),
-                "Retry-After": header(seconds, json!(1), "Seconds after which to ask again."),
-        "WWW-Authenticate": header(text(), json!("Bearer"), "How to say who asks."),
-        "Allow": header(text(), json!("GET, HEAD"), "The methods that this address takes."),
-        "Content-Range": header(text(), json!("bytes 0-499/2000"), "Which part of the file it is, and how long the whole is."),
-    })
 }

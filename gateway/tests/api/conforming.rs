@@ -64,7 +64,8 @@ impl Document {
             place = reference.trim_start_matches('#').to_owned();
             said = self.whole.pointer(&place).expect("references lead somewhere");
         }
-        headers_differ(said, answer).or_else(|| self.body_differs(&place, said, answer))
+        headers_differ(&told_headers(&self.whole, said), answer)
+            .or_else(|| self.body_differs(&place, said, answer))
     }
 
     /// The path of the document that has the most words of this one.
@@ -124,38 +125,60 @@ impl Document {
     }
 }
 
-fn headers_differ(said: &Value, answer: &Answer) -> Option<String> {
-    let told: Vec<String> = said["headers"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, _)| name.to_lowercase())
-        .collect();
-    let untold = TOLD
-        .iter()
-        .find(|name| answer.headers.contains_key(**name) && !told.iter().any(|told| told == *name));
-    let missing = told
-        .iter()
-        .find(|name| !answer.headers.contains_key(name.as_str()));
-    untold
-        .map(|name| format!("its header {name} is not told of"))
-        .or_else(|| missing.map(|name| format!("its header {name} is missing")))
+/// Each header that is told of, in small letters, and whether it is always there.
+fn told_headers(document: &Value, said: &Value) -> Vec<(String, bool)> {
+    let headers = said["headers"].as_object().into_iter().flatten();
+    let each = headers.map(|(name, header)| {
+        let named = header["$ref"].as_str().map(|place| place.trim_start_matches('#'));
+        let header = named.map_or(header, |place| {
+            document.pointer(place).expect("references lead somewhere")
+        });
+        (name.to_lowercase(), header["required"] == true)
+    });
+    each.collect()
 }
 
-/// The document, but a field that no schema has is against it.
+fn headers_differ(told: &[(String, bool)], answer: &Answer) -> Option<String> {
+    let is_told = |name: &str| told.iter().any(|(told, _)| told == name);
+    let is_there = |name: &str| answer.headers.contains_key(name);
+    let untold = TOLD.iter().find(|name| is_there(name) && !is_told(name));
+    let missing = told.iter().find(|(name, required)| *required && !is_there(name));
+    untold
+        .map(|name| format!("its header {name} is not told of"))
+        .or_else(|| missing.map(|(name, _)| format!("its header {name} is missing")))
+}
+
+/// The document, but a field that no schema has is against it. A schema that is part of others knows only some of their fields.
 fn strict(mut document: Value) -> Value {
+    let mut parts = vec![];
+    parts_of_others(&document, &mut parts);
     let schemas = document["components"]["schemas"]
         .as_object_mut()
         .expect("schemas");
-    for schema in schemas
-        .values_mut()
-        .filter(|schema| schema.get("properties").is_some())
-    {
-        if schema.get("additionalProperties").is_none() {
+    for (name, schema) in schemas {
+        let is_whole = schema.get("properties").is_some() && !parts.contains(name);
+        if is_whole && schema.get("additionalProperties").is_none() {
             schema["additionalProperties"] = json!(false);
         }
     }
     document
+}
+
+fn parts_of_others(value: &Value, parts: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            let all_of = fields
+                .get("allOf")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten();
+            let names = all_of.filter_map(|part| part["$ref"].as_str()?.rsplit('/').next());
+            parts.extend(names.map(str::to_owned));
+            fields.values().for_each(|value| parts_of_others(value, parts));
+        }
+        Value::Array(values) => values.iter().for_each(|value| parts_of_others(value, parts)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 fn escaped(part: &str) -> String {
