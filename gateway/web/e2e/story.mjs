@@ -4,47 +4,20 @@
 //
 // FILM has to be long enough to be still in work when it is watched (three minutes are plenty). Every wait is for a condition
 // and bounded; the whole story gives up after STORY_SECONDS (300). Exit code 1 when anything failed.
-import { mkdir, mkdtemp, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { chromium } from "playwright-core";
-import { accessibility } from "./accessibility.mjs";
-import { checks } from "./checks.mjs";
-import { listenForTrouble } from "./trouble.mjs";
+import { stat } from "node:fs/promises";
+import { stage } from "./stage.mjs";
 
-const BASE = (process.env.SPOOL_URL ?? "http://127.0.0.1:8080").replace(/\/$/, "");
 const FILM = process.env.FILM ?? "";
-const SHOTS = process.env.SHOTS ?? process.argv[2] ?? "";
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const STORY_MS = Number(process.env.STORY_SECONDS ?? 300) * 1000;
-const STEP_MS = 30_000;
-const ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-
-const deadline = Date.now() + STORY_MS;
-const { check, summary } = checks();
-const person = { name: `story${Date.now().toString(36)}`, password: "a long walk by the sea" };
-const at = (name) => `[data-testid="${name}"]`;
-
 const filmBytes = FILM ? (await stat(FILM).catch(() => null))?.size : null;
 if (!filmBytes) {
   console.error("FILM must name a film to upload");
   process.exit(1);
 }
-if (SHOTS) await mkdir(SHOTS, { recursive: true });
 
-const profile = await mkdtemp(join(tmpdir(), "spool-story-"));
-const context = await chromium.launchPersistentContext(profile, {
-  executablePath: CHROMIUM,
-  args: ARGUMENTS,
-  viewport: { width: 1280, height: 860 },
-  colorScheme: "dark",
-});
-const page = context.pages()[0] ?? (await context.newPage());
-page.setDefaultTimeout(STEP_MS);
-const trouble = listenForTrouble(page);
-const accessible = accessibility(page, check);
+const { BASE, accessible, api, at, check, context, fill, page, remaining, shot, tell, trouble } = await stage();
+const person = { name: `story${Date.now().toString(36)}`, password: "a long walk by the sea" };
 
-try {
+await tell(async () => {
   await register();
   await signOutAndIn();
   await upload();
@@ -55,15 +28,7 @@ try {
   await lookOnAPhone(video);
   await tryTheApi();
   if (!process.env.KEEP) await deleteVideo(video);
-  check("the console shows no errors and no policy violations", trouble.length === 0, trouble.join("\n"));
-} catch (thrown) {
-  check("the story reaches its end", false, thrown?.stack ?? String(thrown));
-  await shot("failure");
-} finally {
-  await context.close();
-  await rm(profile, { recursive: true, force: true });
-}
-process.exitCode = summary() ? 0 : 1;
+});
 
 async function register() {
   await page.goto(`${BASE}/`);
@@ -226,20 +191,6 @@ async function deleteVideo({ id }) {
   check("a deleted video leaves the list", true);
 }
 
-/** Asks the server as the person who is signed in. */
-function api(path) {
-  return page.evaluate(async (address) => {
-    const { access_token: token } = JSON.parse(localStorage.getItem("spool.session"));
-    const answer = await fetch(address, { headers: { authorization: `Bearer ${token}` } });
-    if (!answer.ok) throw new Error(`${address} answered ${answer.status}`);
-    return answer.json();
-  }, path);
-}
-
-async function fill(values) {
-  for (const [name, value] of Object.entries(values)) await page.fill(at(`field-${name}`), value);
-}
-
 /** Waits until the film has got past `seconds`; presses play once if the browser wants that. */
 async function playing(seconds) {
   const started = await page.waitForFunction((player) => !document.querySelector(player).paused, at("player"), { timeout: 5000 }).catch(() => null);
@@ -264,12 +215,4 @@ async function until(ask, satisfied) {
     if (satisfied(answer) || remaining() <= 1) return answer;
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
-}
-
-function remaining() {
-  return Math.max(1, deadline - Date.now());
-}
-
-async function shot(name) {
-  if (SHOTS) await page.screenshot({ path: join(SHOTS, `${name}.png`) }).catch(() => null);
 }
