@@ -3,6 +3,7 @@
 pub mod accounts;
 mod answer;
 mod asked;
+pub mod erasures;
 mod executor;
 mod features;
 mod figures;

@@ -5,6 +5,7 @@
 //! partition run where its executor is; that two nodes run them for a moment changes nothing either.
 
 use crate::answer::{Ask, CommandError};
+use crate::erasures::Erasing;
 use crate::features::AnyCommand;
 use crate::handle::Commands;
 use crate::standing::becomes;
@@ -43,23 +44,47 @@ pub struct Manager {
 
 pub type Reacting<'a> = Pin<Box<dyn Future<Output = Result<(), CommandError>> + Send + 'a>>;
 
-/// Every manager there is.
-pub const MANAGERS: &[Manager] = &[
-    crate::accounts::REGISTRATIONS,
-    crate::videos::UPLOADS,
-    crate::videos::TRANSCODES,
-];
+/// Managers that follow the log together: while one waits, so do the others of its group.
+struct Group {
+    /// Where the tables keep how far it is.
+    checkpoints: &'static str,
+    managers: &'static [Manager],
+    /// The names of all events that they care for.
+    names: Vec<Finder<'static>>,
+}
 
-/// The names of all events that managers care for.
-static NAMES: LazyLock<Vec<Finder<'static>>> = LazyLock::new(|| {
-    let names = MANAGERS.iter().flat_map(|manager| manager.events);
-    names.map(Finder::new).collect()
+const ERASURES: &str = "erasures";
+
+/// Every manager there is.
+static GROUPS: LazyLock<[Group; 2]> = LazyLock::new(|| {
+    [
+        Group::new(
+            "managers",
+            &[
+                crate::accounts::REGISTRATIONS,
+                crate::videos::UPLOADS,
+                crate::videos::TRANSCODES,
+            ],
+        ),
+        Group::new(ERASURES, &[crate::erasures::ERASURES]),
+    ]
 });
 
-/// Whether the record may have an event that a manager cares for: its name stands somewhere in there, letter by letter,
-/// for names are read as they were written. Nearly all records have none, and reading them takes ten times as long.
-fn may_matter(record: &Record) -> bool {
-    NAMES.iter().any(|name| name.find(&record.payload).is_some())
+impl Group {
+    fn new(checkpoints: &'static str, managers: &'static [Manager]) -> Self {
+        let names = managers.iter().flat_map(|manager| manager.events);
+        Self {
+            checkpoints,
+            managers,
+            names: names.map(Finder::new).collect(),
+        }
+    }
+
+    /// Whether the record may have an event that a manager cares for: its name stands somewhere in there, letter by letter,
+    /// for names are read as they were written. Nearly all records have none, and reading them takes ten times as long.
+    fn may_care(&self, record: &Record) -> bool {
+        self.names.iter().any(|name| name.find(&record.payload).is_some())
+    }
 }
 
 /// One event being reacted to; gives commands in its name.
@@ -80,11 +105,23 @@ pub struct Reaction<'a> {
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub job_attempts_max: u32,
+    /// Without it nobody is erased here, and whoever is to be waits.
+    pub erasing: Option<Erasing>,
 }
 
 impl Reaction<'_> {
     pub const fn settings(&self) -> &Settings {
         self.settings
+    }
+
+    /// The event as the cause of a command.
+    pub(crate) fn cause(&self) -> Cause {
+        Cause {
+            correlation: self.correlation,
+            causation: Some(format!("{}@{}", self.stream, self.version)),
+            traceparent: None,
+            origin: None,
+        }
     }
 
     /// Gives a command that follows from the event. A refusal is an answer too, and is only noted.
@@ -97,10 +134,8 @@ impl Reaction<'_> {
             position: (offset, ordinal),
         };
         let cause = Cause {
-            correlation: self.correlation,
-            causation: Some(format!("{}@{}", self.stream, self.version)),
-            traceparent: None,
             origin: Some(origin),
+            ..self.cause()
         };
         let ask = Ask {
             cause,
@@ -130,17 +165,21 @@ impl Commands {
         if self.here.is_none() {
             return Ok(());
         }
-        let checkpoints = tables.view("managers", 1)?;
         let mut followers = JoinSet::new();
-        for partition in 0..self.log().partitions() {
-            let follower = Follower {
-                commands: self.clone(),
-                checkpoints: checkpoints.clone(),
-                settings: settings.clone(),
-                stop: stop.clone(),
-                partition,
-            };
-            followers.spawn(follower.run());
+        let runs = |group: &&Group| group.checkpoints != ERASURES || settings.erasing.is_some();
+        for group in GROUPS.iter().filter(runs) {
+            let checkpoints = tables.view(group.checkpoints, 1)?;
+            for partition in 0..self.log().partitions() {
+                let follower = Follower {
+                    group,
+                    commands: self.clone(),
+                    checkpoints: checkpoints.clone(),
+                    settings: settings.clone(),
+                    stop: stop.clone(),
+                    partition,
+                };
+                followers.spawn(follower.run());
+            }
         }
         // Dropped half-way, the set ends all of them; so does the first that breaks.
         while let Some(ended) = followers.join_next().await {
@@ -152,8 +191,9 @@ impl Commands {
     }
 }
 
-/// Reads one partition in order and lets every manager react.
+/// Reads one partition in order and lets every manager of a group react.
 struct Follower {
+    group: &'static Group,
     commands: Commands,
     checkpoints: ViewTables,
     settings: Settings,
@@ -195,7 +235,7 @@ impl Follower {
             let records = self.read_tail(next).await;
             let mut idle = !records.is_empty();
             for record in &records {
-                if may_matter(record) {
+                if self.group.may_care(record) {
                     idle = false;
                     if self.react_until_done(record).await.is_break() {
                         return self.write_checkpoint(written, next).await;
@@ -296,7 +336,7 @@ impl Follower {
     async fn react_to(&self, record: &Record) -> Result<(), CommandError> {
         let unreadable = |error: DecodeError| CommandError::Unavailable(error.to_string());
         let commit = CommitRef::decode(&record.payload).map_err(unreadable)?;
-        for manager in MANAGERS {
+        for manager in self.group.managers {
             for (index, (version, event)) in (0u32..).zip(commit.versioned()) {
                 if !manager.events.contains(&event.name) {
                     continue;

@@ -1,7 +1,9 @@
 //! Uploads become videos, and videos get their transcode job: two process managers.
 
+use crate::answer::CommandError;
 use crate::managers::{Manager, Reacting, Reaction};
-use spool_domain::ids::{JobId, UploadId, VideoId};
+use spool_domain::accounts::Account;
+use spool_domain::ids::{AccountId, JobId, UploadId, VideoId};
 use spool_domain::{actors::Actor, jobs, uploads, videos};
 use spool_schemas::AnyEvent;
 
@@ -49,6 +51,13 @@ fn start_or_stop<'a>(reaction: &'a Reaction<'a>, event: AnyEvent) -> Reacting<'a
                 let videos::Video::Existing(existing) = state else {
                     return Ok(());
                 };
+                if is_erased(reaction, existing.owner).await? {
+                    // It was on its way when its owner was erased.
+                    let by = Actor::System;
+                    return reaction
+                        .give(reaction.stream, videos::Command::Delete { by })
+                        .await;
+                }
                 let requested = jobs::Requested {
                     video,
                     owner: existing.owner,
@@ -71,4 +80,9 @@ fn start_or_stop<'a>(reaction: &'a Reaction<'a>, event: AnyEvent) -> Reacting<'a
             | AnyEvent::Views(_) => Ok(()),
         }
     })
+}
+
+async fn is_erased(reaction: &Reaction<'_>, owner: AccountId) -> Result<bool, CommandError> {
+    let (state, _) = reaction.commands.state::<Account>(owner.stream()).await?;
+    Ok(matches!(state, Account::Erased))
 }

@@ -1,8 +1,8 @@
-//! The accounts view: looks up people by account and accounts by reserved place. Personal data stays sealed.
+//! The accounts view: looks up people by account and accounts by reserved place, and lists them. Personal data stays sealed.
 
 use crate::error::QueryError;
 use crate::facts::Facts;
-use crate::reading::row;
+use crate::reading::{by_time, cursor, decode, id_of, place, row};
 use crate::rows::Rows;
 use crate::runtime::Serving;
 use crate::view::{View, ViewError};
@@ -13,12 +13,18 @@ use spool_domain::sealed::Sealed;
 use spool_domain::time::Timestamp;
 use spool_domain::{accounts, reservations};
 use spool_schemas::AnyEvent;
-use spool_tables::Position;
-use std::ops::Deref;
+use spool_tables::{Order, Position};
+use std::ops::{Bound, Deref};
 use std::sync::Arc;
 
 const ACCOUNTS: &str = "accounts";
 const PLACES: &str = "places";
+/// By registration, with what the list is narrowed by.
+const LISTED: &str = "listed";
+const ALL: &str = "all";
+/// How many accounts are looked through at once, and for one page.
+const STEP: usize = 1_000;
+const LOOKED_THROUGH: usize = 20_000;
 
 /// Answers about accounts. Blocking.
 #[derive(Clone)]
@@ -35,10 +41,32 @@ pub struct AccountRow {
     pub email_confirmed: bool,
     pub username: ReservationId,
     pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// Of a deleted account: when nobody can bring it back any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erase_at: Option<Timestamp>,
+}
+
+/// Which accounts to list, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct List {
+    pub role: Option<Role>,
+    pub status: Option<Status>,
+    /// From an earlier page; the list goes on after it.
+    pub cursor: Option<String>,
+    pub limit: usize,
+}
+
+/// Some of a list. It may be short, or empty, and yet go on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    pub items: Vec<AccountRow>,
+    /// None at the end of the list.
+    pub next_cursor: Option<String>,
 }
 
 /// Whether an account may be used. What is erased has no row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     Active,
@@ -51,6 +79,12 @@ pub enum Status {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Place {
     account: AccountId,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Listed {
+    role: Role,
+    status: Status,
 }
 
 impl Accounts {
@@ -67,6 +101,61 @@ impl Accounts {
         let place: Option<Place> = row(&self.version()?.tables, PLACES, &place.to_string(), "")?;
         Ok(place.map(|place| place.account))
     }
+
+    /// Looks through a bounded number of accounts, whatever they are narrowed by.
+    pub fn list(&self, list: &List) -> Result<Page, QueryError> {
+        let tables = &self.version()?.tables;
+        let mut after = list.cursor.as_deref().map(place).transpose()?;
+        let mut items = vec![];
+        let mut looked_through = 0;
+        while looked_through < LOOKED_THROUGH {
+            let older = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+            let keys = tables.range(LISTED, ALL, (Bound::Unbounded, older), Order::Descending, STEP)?;
+            let is_last = keys.len() < STEP;
+            for key in keys {
+                looked_through += 1;
+                let listed: Listed = decode(LISTED, &key.value)?;
+                let is_wanted = list.role.is_none_or(|role| role == listed.role)
+                    && list.status.is_none_or(|status| status == listed.status);
+                if is_wanted && items.len() == list.limit {
+                    let next_cursor = items.last().map(AccountRow::cursor);
+                    return Ok(Page { items, next_cursor });
+                }
+                if let Some(id) = id_of(&key.sk).filter(|_| is_wanted) {
+                    // Erased between the two reads: as if the list had been read later.
+                    items.extend(row::<AccountRow>(tables, ACCOUNTS, &id.to_string(), "")?);
+                }
+                after = Some(key.sk);
+            }
+            if is_last {
+                return Ok(Page {
+                    items,
+                    next_cursor: None,
+                });
+            }
+        }
+        Ok(Page {
+            items,
+            next_cursor: after.as_deref().map(cursor),
+        })
+    }
+}
+
+impl AccountRow {
+    /// Its place in the list: a later one sorts after an earlier one.
+    pub fn place(&self) -> String {
+        by_time(self.created_at, self.id.0)
+    }
+
+    /// The cursor that goes on after it.
+    pub fn cursor(&self) -> String {
+        cursor(&self.place())
+    }
+}
+
+/// The place in the list that a cursor stands for.
+pub fn place_of(cursor: &str) -> Result<String, QueryError> {
+    place(cursor)
 }
 
 impl Deref for Accounts {
@@ -85,11 +174,11 @@ impl View for AccountsView {
     }
 
     fn schema(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &[ACCOUNTS, PLACES]
+        &[ACCOUNTS, PLACES, LISTED]
     }
 
     fn changes_of(&self) -> &'static str {
@@ -125,12 +214,17 @@ fn fold_account(facts: &Facts<'_>, event: &accounts::Event, rows: &mut Rows) -> 
                 email_confirmed: registered.email_confirmed,
                 username: registered.username,
                 created_at: facts.time,
+                updated_at: facts.time,
+                erase_at: None,
             };
+            list_as(rows, &account);
             rows.set(ACCOUNTS, &key, "", Some(account));
             return Ok(());
         }
         accounts::Event::Erased(_) => {
-            rows.set::<AccountRow>(ACCOUNTS, &key, "", None);
+            if let Some(row) = rows.edit::<AccountRow>(ACCOUNTS, &key, "")?.take() {
+                rows.set::<Listed>(LISTED, ALL, &row.place(), None);
+            }
             return Ok(());
         }
         accounts::Event::ProfileChanged(changed) => &|row| {
@@ -144,8 +238,14 @@ fn fold_account(facts: &Facts<'_>, event: &accounts::Event, rows: &mut Rows) -> 
         }
         accounts::Event::RoleChanged(changed) => &|row| row.role = changed.role,
         accounts::Event::Disabled(_) => &|row| row.status = Status::Disabled,
-        accounts::Event::Deleted(_) => &|row| row.status = Status::Deleted,
-        accounts::Event::Enabled(_) | accounts::Event::Restored(_) => &|row| row.status = Status::Active,
+        accounts::Event::Deleted(deleted) => &|row| {
+            row.status = Status::Deleted;
+            row.erase_at = Some(deleted.erase_at);
+        },
+        accounts::Event::Enabled(_) | accounts::Event::Restored(_) => &|row| {
+            row.status = Status::Active;
+            row.erase_at = None;
+        },
         accounts::Event::RegistrationVoided(_)
         | accounts::Event::SessionStarted(_)
         | accounts::Event::SessionRefreshed(_)
@@ -162,8 +262,19 @@ fn fold_account(facts: &Facts<'_>, event: &accounts::Event, rows: &mut Rows) -> 
     };
     if let Some(row) = rows.edit::<AccountRow>(ACCOUNTS, &key, "")? {
         changed(row);
+        row.updated_at = facts.time;
+        let row = row.clone();
+        list_as(rows, &row);
     }
     Ok(())
+}
+
+fn list_as(rows: &mut Rows, account: &AccountRow) {
+    let listed = Listed {
+        role: account.role,
+        status: account.status,
+    };
+    rows.set(LISTED, ALL, &account.place(), Some(listed));
 }
 
 fn fold_place(facts: &Facts<'_>, event: &reservations::Event, rows: &mut Rows) {

@@ -30,6 +30,8 @@ const ALL: &str = "all";
 /// By owner, then by creation.
 const OWNED: &str = "owned_videos";
 const SEGMENTS: &str = "segments";
+/// How many videos are read at once.
+const STEP: usize = 200;
 
 /// Answers about videos. Blocking.
 #[derive(Clone)]
@@ -57,6 +59,17 @@ pub struct Page {
     pub items: Vec<Video>,
     /// None at the end of the list.
     pub next_cursor: Option<String>,
+}
+
+/// What a person has in the catalogue, in figures.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Owned {
+    pub videos: u64,
+    /// Of them those whose film has come.
+    pub uploads: u64,
+    pub bytes: u64,
+    /// As far as they have been measured.
+    pub duration_seconds: f64,
 }
 
 /// What a master playlist is made of.
@@ -131,6 +144,41 @@ impl Catalogue {
             items,
             next_cursor: last.map(|key| cursor(&key.sk)),
         })
+    }
+
+    /// Looks through all that the person has.
+    pub fn owned(&self, owner: AccountId) -> Result<Owned, QueryError> {
+        let mut owned = Owned::default();
+        self.each_of(owner, |video| {
+            owned.videos += 1;
+            owned.uploads += u64::from(video.file_size.is_some());
+            owned.bytes += video.file_size.unwrap_or(0);
+            owned.duration_seconds += video.duration_seconds.unwrap_or(0.0);
+        })?;
+        Ok(owned)
+    }
+
+    /// All videos of a person.
+    pub fn ids_of(&self, owner: AccountId) -> Result<Vec<VideoId>, QueryError> {
+        let mut ids = vec![];
+        self.each_of(owner, |video| ids.push(video.id))?;
+        Ok(ids)
+    }
+
+    fn each_of(&self, owner: AccountId, mut told: impl FnMut(Video)) -> Result<(), QueryError> {
+        let mut list = List {
+            of: Of::Owner(owner),
+            cursor: None,
+            limit: STEP,
+        };
+        loop {
+            let page = self.list(&list)?;
+            page.items.into_iter().for_each(&mut told);
+            list.cursor = page.next_cursor;
+            if list.cursor.is_none() {
+                return Ok(());
+            }
+        }
     }
 
     /// None for a video that is not there or has no job yet.

@@ -1,11 +1,12 @@
 //! A commit as the views read it: where, when, and its events, each decoded once and only when asked for.
 //!
-//! The rest of the envelope (actor, command, cause) is skipped, because no view is made of it and reading it
-//! costs a third of a rebuild.
+//! The rest of the envelope (command, cause) is skipped, because no view is made of it and reading it costs a third of a rebuild.
+//! The actor is read when asked for.
 
 use crate::ViewError;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
+use spool_domain::actors::Actor;
 use spool_domain::ids::StreamId;
 use spool_domain::time::Timestamp;
 use spool_schemas::{AnyEvent, DecodeError};
@@ -19,6 +20,8 @@ pub struct Facts<'a> {
     /// The stream's version after the first of the facts.
     pub version: u64,
     pub time: Timestamp,
+    #[serde(borrow)]
+    actor: &'a RawValue,
     #[serde(borrow, rename = "events")]
     pub all: Vec<Fact<'a>>,
 }
@@ -42,6 +45,17 @@ impl<'a> Facts<'a> {
         let text =
             std::str::from_utf8(record).map_err(|error| DecodeError::Commit(de::Error::custom(error)))?;
         serde_json::from_str(text).map_err(DecodeError::Commit)
+    }
+
+    /// Without reading who it is.
+    pub fn is_by_a_person(&self) -> bool {
+        self.actor.get().starts_with('{')
+    }
+
+    /// Who gave the command.
+    pub fn actor(&self) -> Result<Actor, ViewError> {
+        serde_json::from_str(self.actor.get())
+            .map_err(|error| ViewError::poison(format!("the actor cannot be read: {error}")))
     }
 }
 

@@ -1,11 +1,12 @@
 //! Facts to views: checkpoints, rebuild, switch, and the queries.
 //!
 //! Every view is a pure fold of the log ([`View`]), kept in tables that can be thrown away: [`Projections`]
-//! follows the log and feeds them, [`Catalogue`], [`Jobs`], [`Analytics`] and [`Accounts`] answer from them.
+//! follows the log and feeds them, [`Catalogue`], [`Jobs`], [`Analytics`], [`Accounts`] and [`Audit`] answer from them.
 //! Queries block for some tens of microseconds; call them from where that is allowed.
 
 pub mod accounts;
 pub mod analytics;
+pub mod audit;
 pub mod catalogue;
 mod error;
 mod facts;
@@ -20,6 +21,7 @@ mod view;
 
 pub use accounts::Accounts;
 pub use analytics::Analytics;
+pub use audit::Audit;
 pub use catalogue::Catalogue;
 pub use error::{QueryError, RebuildError, StartError, VerifyError, WaitError, Writer};
 pub use facts::{Fact, Facts};

@@ -17,13 +17,14 @@ mod verify;
 
 use crate::error::{RebuildError, StartError, VerifyError, WaitError, Writer};
 use crate::view::View;
-use crate::{Accounts, Analytics, Catalogue, Jobs};
+use crate::{Accounts, Analytics, Audit, Catalogue, Jobs};
 use announcing::Announcer;
 use futures_util::future::BoxFuture;
 use listening::Listener;
 use registry::Registered;
 use serde::Serialize;
 use shared::{Ground, Shared};
+use spool_domain::ids::{AccountId, VideoId};
 use spool_log::Log;
 use spool_platform::signals::Signals;
 use spool_tables::Tables;
@@ -37,6 +38,9 @@ pub use rebuild::{Phase, Progress, Rebuild};
 pub use serving::Changes;
 pub use serving::Serving;
 pub use verify::Verified;
+
+/// How long the catalogue may take to come to where the log is.
+const VIDEOS_WITHIN: Duration = Duration::from_secs(30);
 
 /// Records in the log which version of a view answers from here on: gives `views::Command::Switch` to
 /// `ViewId::of(name).stream()`. Called with the view's name and the version.
@@ -73,6 +77,7 @@ struct Handles {
     jobs: Jobs,
     analytics: Analytics,
     accounts: Accounts,
+    audit: Audit,
 }
 
 /// One view, for those who run the system.
@@ -91,7 +96,7 @@ pub struct ViewStatus {
 }
 
 impl Projections {
-    pub const VIEWS: [&'static str; 4] = ["accounts", "catalogue", "jobs", "analytics"];
+    pub const VIEWS: [&'static str; 5] = ["accounts", "catalogue", "jobs", "analytics", "audit"];
 
     /// Opens the views and starts to follow the log, from each view's own checkpoint. A view whose rows are
     /// missing is made from the log in the background, and answers `Rebuilding` until then. Blocks for the time
@@ -227,6 +232,10 @@ impl Projections {
         &self.0.handles.accounts
     }
 
+    pub fn audit(&self) -> &Audit {
+        &self.0.handles.audit
+    }
+
     /// Waits until the version of `view` that answers has everything below the offsets of a consistency token.
     pub async fn wait_for(
         &self,
@@ -252,6 +261,17 @@ impl Projections {
             registered.serving.wait_for(&heads, left).await?;
         }
         Ok(())
+    }
+
+    /// All videos of a person that the catalogue has, once it is where the log was at the time of the call.
+    pub async fn videos_of(self, owner: AccountId) -> Result<Vec<VideoId>, String> {
+        let log = &self.0.ground.log;
+        let heads = (0..log.partitions()).map(|partition| (partition, log.head(partition)));
+        let waited = self.wait_for("catalogue", &heads.collect(), VIDEOS_WITHIN).await;
+        waited.map_err(|error| error.to_string())?;
+        let read = move || self.catalogue().ids_of(owner).map_err(|error| error.to_string());
+        let read = tokio::task::spawn_blocking(read).await;
+        read.map_err(|error| error.to_string())?
     }
 
     pub fn status(&self) -> Vec<ViewStatus> {
@@ -327,6 +347,7 @@ impl Handles {
             jobs: Jobs::new(serving("jobs")),
             analytics: Analytics::new(serving("analytics")),
             accounts: Accounts::new(serving("accounts")),
+            audit: Audit::new(serving("audit")),
         }
     }
 }

@@ -70,7 +70,10 @@ impl World {
         if std::env::var_os("SPOOL_BENCH_WITHOUT_MANAGERS").is_none() {
             let following = commands.clone();
             tokio::spawn(async move {
-                let settings = Settings { job_attempts_max: 3 };
+                let settings = Settings {
+                    job_attempts_max: 3,
+                    erasing: None,
+                };
                 following
                     .run_managers(&tables, settings, CancellationToken::new())
                     .await

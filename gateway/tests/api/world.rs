@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use spool_blobs::Blobs;
 use spool_commands::Commands;
+use spool_commands::erasures::Erasing;
 use spool_commands::managers::Settings;
 use spool_domain::ids::{Feature, ViewId};
 use spool_domain::views;
@@ -43,6 +44,7 @@ pub struct World {
     pub blobs: Blobs,
     pub signals: Signals,
     pub projections: Projections,
+    pub keys: Keys,
     data: PathBuf,
     _stop: DropGuard,
     // The last to go: what is above has tables and files there.
@@ -100,6 +102,7 @@ impl World {
             stop.clone(),
             Settings {
                 job_attempts_max: config.jobs.max_attempts,
+                erasing: Some(erasing(&keys, &projections)),
             },
         );
         tokio::spawn(async move { following.run_managers(&tables, settings, stopping).await });
@@ -113,7 +116,7 @@ impl World {
             projections: projections.clone(),
             blobs: blobs.clone(),
             signals: signals.clone(),
-            keys,
+            keys: keys.clone(),
             metrics: telemetry::metrics(),
         });
         projections
@@ -131,6 +134,7 @@ impl World {
             blobs,
             signals,
             projections,
+            keys,
             data,
             _stop,
             _keyspace: keyspace,
@@ -313,6 +317,14 @@ pub fn registration(name: &str) -> Value {
 /// The status of an answer that must be what is expected, with its body in the message if not.
 pub fn check(answer: &Answer, status: u16) {
     answer.expect(StatusCode::from_u16(status).expect("a status"));
+}
+
+fn erasing(keys: &Keys, projections: &Projections) -> Erasing {
+    let projections = projections.clone();
+    Erasing {
+        keys: keys.clone(),
+        videos_of: Arc::new(move |account| Box::pin(projections.clone().videos_of(account))),
+    }
 }
 
 fn switcher(commands: &Commands) -> Switcher {

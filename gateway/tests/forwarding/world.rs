@@ -111,7 +111,10 @@ impl Place {
         let (commands, stop) = (node.commands.clone(), node.stop.clone());
         node.running.spawn(async move { commands.run_timers(stop).await });
         let (commands, stop, tables) = (node.commands.clone(), node.stop.clone(), self.tables.clone());
-        let settings = ManagerSettings { job_attempts_max: 3 };
+        let settings = ManagerSettings {
+            job_attempts_max: 3,
+            erasing: None,
+        };
         node.running.spawn(async move {
             let ran = commands.run_managers(&tables, settings, stop).await;
             ran.expect("the managers' checkpoints open");

@@ -6,6 +6,7 @@ use crate::leading;
 use crate::node::{Node, Part};
 use crate::operator;
 use anyhow::{Context, bail};
+use spool_commands::erasures::Erasing;
 use spool_commands::managers::Settings;
 use spool_commands::placement::Placement;
 use spool_commands::{Commands, ServiceToken};
@@ -16,6 +17,7 @@ use spool_platform::telemetry;
 use spool_projections::Publisher;
 use spool_workers::Workers;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -250,7 +252,14 @@ impl Running<'_> {
     }
 
     fn start_commands(&self) {
-        let Node { commands, config, .. } = self.node;
+        let Node {
+            commands,
+            config,
+            keys,
+            projections,
+            ..
+        } = self.node;
+        let projections = projections.clone();
         let (following, stop) = (commands.clone(), self.stop.clone());
         self.tasks
             .spawn(async move { following.run_following(stop).await });
@@ -260,6 +269,10 @@ impl Running<'_> {
 
         let settings = Settings {
             job_attempts_max: config.jobs.max_attempts,
+            erasing: Some(Erasing {
+                keys: keys.clone(),
+                videos_of: Arc::new(move |account| Box::pin(projections.clone().videos_of(account))),
+            }),
         };
         let (managing, tables, stop) = (commands.clone(), self.node.tables.clone(), self.stop.clone());
         self.tasks.spawn(async move {

@@ -123,6 +123,7 @@ public_events! {
     }
     Accounts {
         UserRegistered 1,
+        UserErased 1,
     }
 }
 
@@ -151,6 +152,7 @@ impl PublicEvent {
             accounts::Event::Registered(registered) => Some(Self::UserRegistered(UserRegistered {
                 role: registered.role,
             })),
+            accounts::Event::Erased(_) => Some(Self::UserErased(UserErased {})),
             // When a person comes and goes and how is nobody else's business, and who never came to be is nobody.
             accounts::Event::RegistrationVoided(_)
             | accounts::Event::SessionStarted(_)
@@ -168,7 +170,6 @@ impl PublicEvent {
             | accounts::Event::Enabled(_)
             | accounts::Event::Deleted(_)
             | accounts::Event::Restored(_)
-            | accounts::Event::Erased(_)
             | accounts::Event::ApiKeyCreated(_)
             | accounts::Event::ApiKeyRevoked(_)
             | accounts::Event::IdentityLinked(_)
@@ -249,6 +250,10 @@ pub struct UserRegistered {
     /// What the person may do.
     pub role: Role,
 }
+
+/// A person is to be forgotten: whoever keeps anything about the account erases it. Its id is the record's key.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct UserErased {}
 
 /// A video came to be.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]

@@ -5,6 +5,7 @@ use super::rebuild::Progress;
 use super::serving::Serving;
 use crate::accounts::AccountsView;
 use crate::analytics::AnalyticsView;
+use crate::audit::AuditView;
 use crate::catalogue::CatalogueView;
 use crate::jobs::JobsView;
 use crate::view::View;
@@ -18,6 +19,7 @@ pub(crate) fn all() -> Vec<Arc<dyn View>> {
         Arc::new(CatalogueView),
         Arc::new(JobsView),
         Arc::new(AnalyticsView),
+        Arc::new(AuditView),
     ]
 }
 
