@@ -9,7 +9,8 @@ use crate::live::Live;
 use crate::passwords::Passwords;
 use crate::people::People;
 use crate::problem::{Kind, Problem};
-use crate::{accounts, asyncapi, docs, health, jobs, media, openapi, pages, uploads, videos, ws};
+use crate::users::{Directory, exports};
+use crate::{accounts, asyncapi, docs, health, jobs, media, openapi, pages, uploads, users, videos, ws};
 use axum::Router;
 use spool_blobs::Blobs;
 use spool_blobs::urls::UrlSigner;
@@ -24,6 +25,7 @@ use spool_platform::telemetry::Metrics;
 use spool_projections::{Projections, QueryError, WaitError};
 use spool_schemas::AnyEvent;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
@@ -54,6 +56,8 @@ struct Inner {
     believed: Believed,
     passwords: Passwords,
     people: People,
+    directory: Directory,
+    exports: Arc<Semaphore>,
     signer: UrlSigner,
     live: Live,
     edge: Edge,
@@ -69,6 +73,8 @@ impl Gateway {
             believed: Believed::default(),
             passwords: Passwords::new(),
             people: People::new(&parts),
+            directory: Directory::default(),
+            exports: exports(),
             signer: UrlSigner::new(parts.keys.derive("urls")),
             live,
             edge: Edge::new(&parts),
@@ -138,6 +144,15 @@ impl Gateway {
         &self.0.edge
     }
 
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.0.directory
+    }
+
+    /// Whoever makes an archive of a person's data takes one.
+    pub(crate) fn exports(&self) -> &Arc<Semaphore> {
+        &self.0.exports
+    }
+
     pub(crate) fn signer(&self) -> &UrlSigner {
         &self.0.signer
     }
@@ -196,6 +211,7 @@ impl Gateway {
 pub fn api() -> OpenApiRouter<Gateway> {
     OpenApiRouter::with_openapi(openapi::frame())
         .merge(accounts::routes())
+        .merge(users::routes())
         .merge(uploads::routes())
         .merge(videos::routes())
         .merge(jobs::routes())

@@ -26,6 +26,7 @@ mod ranges;
 mod serve;
 mod tokens;
 mod uploads;
+mod users;
 mod videos;
 mod ws;
 

@@ -28,6 +28,7 @@ use utoipa::{Modify, OpenApi};
     components(schemas(ProblemBody, FieldError)),
     tags(
         (name = "accounts", description = "Registering, signing in and out"),
+        (name = "users", description = "Persons and their data"),
         (name = "uploads", description = "Bringing films in"),
         (name = "videos", description = "The catalogue"),
         (name = "processing", description = "What is being made of a film"),

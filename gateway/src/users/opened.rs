@@ -1,0 +1,66 @@
+//! What is sealed about a person besides the profile, opened.
+
+use crate::gateway::Gateway;
+use crate::problem::Problem;
+use serde_json::Value;
+use spool_domain::ids::AccountId;
+use spool_domain::sealed::Sealed;
+use spool_platform::keys::KeysError;
+
+const CLIENT: &[u8] = b"accounts/client";
+/// What a text may have been sealed as.
+const PURPOSES: [&[u8]; 5] = [
+    b"accounts/personal",
+    CLIENT,
+    b"accounts/preferences",
+    b"accounts/api-key",
+    b"accounts/identity",
+];
+/// Fields of events that are sealed, or that nobody is to see.
+const SEALED: [&str; 5] = ["personal", "client", "preferences", "name", "shown"];
+const WITHHELD: [&str; 2] = ["password_hash", "hash"];
+
+impl Gateway {
+    /// Where a session began; nothing when the person was erased. Blocking.
+    pub(super) fn client(&self, account: AccountId, sealed: &Sealed) -> Result<Option<Value>, Problem> {
+        match self.parts().keys.open_sealed(account.0, &sealed.0, CLIENT) {
+            Ok(text) => serde_json::from_slice(&text).map(Some).map_err(Problem::defect),
+            Err(KeysError::Erased) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// A sealed text as JSON, or as the text that it is; nothing when it cannot be read. Blocking.
+pub(super) fn text_of(gateway: &Gateway, account: AccountId, sealed: &str) -> Value {
+    let keys = &gateway.parts().keys;
+    let open = |purpose| keys.open_sealed(account.0, sealed, purpose).ok();
+    let Some(text) = PURPOSES.into_iter().find_map(open) else {
+        return Value::Null;
+    };
+    let text = String::from_utf8_lossy(&text).into_owned();
+    serde_json::from_str(&text).unwrap_or(Value::String(text))
+}
+
+/// Opens what is sealed in the data of an event, if it is the person's own, and leaves out what nobody is to see.
+pub(super) fn opened_all(gateway: &Gateway, account: AccountId, is_own: bool, data: &mut Value) {
+    match data {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(_) if WITHHELD.contains(&name.as_str()) => *value = Value::Null,
+                    Value::String(sealed) if SEALED.contains(&name.as_str()) && is_own => {
+                        *value = text_of(gateway, account, sealed);
+                    }
+                    inner => opened_all(gateway, account, is_own, inner),
+                }
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                opened_all(gateway, account, is_own, item);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
