@@ -15,7 +15,7 @@ pub use events::{
 
 use crate::actors::Role;
 use crate::decider::Decider;
-use crate::ids::SessionId;
+use crate::ids::{ApiKeyId, SessionId};
 use crate::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -116,6 +116,15 @@ impl Account {
     pub fn admits(&self, session: SessionId, now: Timestamp) -> Option<Role> {
         let active = self.usable().ok()?;
         active.has_session(session, now).then_some(active.role)
+    }
+}
+
+impl Account {
+    /// The role of the account and this key of it, if both are good at `now`.
+    pub fn usable_key(&self, key: ApiKeyId, now: Timestamp) -> Option<(Role, &ApiKey)> {
+        let active = self.usable().ok()?;
+        let found = active.api_keys.get(&key).filter(|found| found.is_good(now))?;
+        Some((active.role, found))
     }
 }
 

@@ -1,7 +1,11 @@
 //! Accounts over HTTP: register, sign in, renew, sign out, and who one is.
 
-mod registration;
-mod sessions;
+mod administrators;
+pub(crate) mod api_keys;
+pub(crate) mod arranging;
+pub(crate) mod registration;
+pub(crate) mod sessions;
+mod ways_in;
 
 use crate::asking::{Asking, CONSISTENCY_TOKEN, consistency_header};
 use crate::auth::Caller;
@@ -15,7 +19,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use registration::{EMAIL_MAX_CHARS, PASSWORD_CHARS, Registration};
 use serde::Deserialize;
-use sessions::{SignedIn, User};
+use sessions::{Client, SignedIn, User};
 use spool_commands::accounts::{RegisterError, email_place};
 use spool_commands::{Ask, Outcome, Token, ids};
 use spool_domain::accounts::{Command, Event, SessionEnd};
@@ -32,7 +36,17 @@ pub fn routes() -> OpenApiRouter<Gateway> {
         .routes(routes!(login))
         .routes(routes!(refresh_token))
         .routes(routes!(logout, logout_by_delete))
-        .routes(routes!(profile))
+        .routes(routes!(profile, arranging::change_profile))
+        .routes(routes!(profile_as_user, arranging::change_user))
+        .routes(routes!(arranging::preferences, arranging::set_preferences))
+        .routes(routes!(administrators::register_admin))
+        .routes(routes!(ways_in::change_password))
+        .routes(routes!(ways_in::list_sessions, ways_in::end_other_sessions))
+        .routes(routes!(ways_in::end_session))
+        .routes(routes!(ways_in::validate_token))
+        .routes(routes!(ways_in::verify))
+        .routes(routes!(api_keys::create, api_keys::list))
+        .routes(routes!(api_keys::revoke))
         .routes(routes!(key_set))
 }
 
@@ -65,6 +79,8 @@ struct Leaving {
 async fn register(
     State(gateway): State<Gateway>,
     asking: Asking,
+    address: ClientAddress,
+    headers: HeaderMap,
     Json { value, bytes }: Json<Registration>,
 ) -> Result<Response, Problem> {
     if !gateway.parts().config.auth.open_registration {
@@ -84,7 +100,9 @@ async fn register(
         .commands
         .register(account, registered.clone(), &ask);
     let outcome = registering.await.map_err(not_registered)?;
-    let (session, mut token) = gateway.start_session(account, &ask).await?;
+    let (session, mut token) = gateway
+        .start_session(account, &ask, &Client::of(&headers, address))
+        .await?;
     token.merge(&outcome.token);
     gateway.wait_for("accounts", Some(&outcome.token)).await?;
     // The answer to a repeated registration is made from what was registered the first time.
@@ -107,7 +125,8 @@ async fn register(
 async fn login(
     State(gateway): State<Gateway>,
     asking: Asking,
-    client: ClientAddress,
+    address: ClientAddress,
+    headers: HeaderMap,
     Json { value, bytes }: Json<Credentials>,
 ) -> Result<Response, Problem> {
     let wrong = || Problem::new(Kind::SignInNeeded, "the e-mail address or the password is wrong");
@@ -115,14 +134,15 @@ async fn login(
         return Err(wrong());
     }
     let place = email_place(&gateway.parts().keys, &value.email);
-    let attempt = gateway.edge().throttle().attempt(place, client)?;
+    let attempt = gateway.edge().throttle().attempt(place, address)?;
     let known = gateway.credentials(&value.email).await?;
     let (account, hash) = known.unzip();
     let right = gateway.passwords().verify(value.password, hash.flatten()).await?;
     attempt.judge(right);
     let account = account.filter(|_| right).ok_or_else(wrong)?;
     let ask = asking.ask(&gateway, "login", &bytes);
-    let (session, token) = gateway.start_session(account, &ask).await?;
+    let client = Client::of(&headers, address);
+    let (session, token) = gateway.start_session(account, &ask, &client).await?;
     let token = (CONSISTENCY_TOKEN, token_header(&token));
     Ok((
         AppendHeaders([token, NO_STORE]),
@@ -157,7 +177,7 @@ async fn refresh_token(
         .commands
         .give(refresh.account.stream(), command, ask)
         .await?;
-    gateway.notice_ended_sessions(&outcome.events);
+    gateway.notice(refresh.account, &outcome.events);
     let reused = |event: &AnyEvent| matches!(event, AnyEvent::Accounts(Event::SessionEnded(ended)) if ended.reason == SessionEnd::RefreshTokenReused);
     if outcome.events.iter().any(reused) {
         let detail =
@@ -205,13 +225,26 @@ async fn logout_by_delete(
     (status = 401, description = "Not signed in", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 async fn profile(State(gateway): State<Gateway>, asking: Asking) -> Result<Response, Problem> {
-    let account = asking.caller.claims()?.sub;
-    gateway.wait_for("accounts", asking.token()).await?;
-    Ok((
-        AppendHeaders([NO_STORE]),
-        axum::Json(gateway.user(account).await?),
-    )
-        .into_response())
+    gateway.own_profile(&asking).await
+}
+
+/// The same as `/api/auth/profile`.
+#[utoipa::path(get, path = "/api/auth/user", operation_id = "get_profile_as_user", tag = "accounts", responses(
+    (status = 200, description = "The account", body = User, headers(("ETag" = String))),
+    (status = 401, description = "Not signed in", body = ProblemBody, content_type = "application/problem+json"),
+))]
+async fn profile_as_user(State(gateway): State<Gateway>, asking: Asking) -> Result<Response, Problem> {
+    gateway.own_profile(&asking).await
+}
+
+impl Gateway {
+    async fn own_profile(&self, asking: &Asking) -> Result<Response, Problem> {
+        let account = asking.caller.account()?;
+        self.wait_for("accounts", asking.token()).await?;
+        let (user, tag) = self.user(account).await?;
+        let headers = AppendHeaders([arranging::etag(&tag), NO_STORE]);
+        Ok((headers, axum::Json(user)).into_response())
+    }
 }
 
 /// The public keys that access tokens can be checked with.
@@ -246,8 +279,7 @@ async fn leave(gateway: Gateway, headers: &HeaderMap, leaving: Leaving) -> Resul
         Some(refresh) => (refresh.account, refresh.session),
         None => {
             let caller = Caller::of(headers, &gateway).await?;
-            let claims = caller.claims()?;
-            (claims.sub, claims.sid)
+            caller.session()?
         }
     };
     let ask = Ask::fresh(Actor::Anonymous);
@@ -260,7 +292,7 @@ async fn leave(gateway: Gateway, headers: &HeaderMap, leaving: Leaving) -> Resul
         .commands
         .give(account.stream(), command, ask)
         .await?;
-    gateway.notice_ended_sessions(&outcome.events);
+    gateway.notice(account, &outcome.events);
     Ok((
         StatusCode::NO_CONTENT,
         AppendHeaders([consistency_header(&outcome)]),
@@ -273,6 +305,8 @@ fn not_registered(error: RegisterError) -> Problem {
     match error {
         RegisterError::EmailTaken => Problem::taken("/email", sentence),
         RegisterError::UsernameTaken => Problem::taken("/username", sentence),
+        RegisterError::IdentityTaken => Problem::new(Kind::Conflict, sentence),
+        RegisterError::NotTheFirst => Problem::not_allowed(sentence),
         RegisterError::Command(error) => error.into(),
     }
 }

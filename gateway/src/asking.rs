@@ -1,11 +1,11 @@
 //! What every request says besides its body: who asks, what it must see, and how to know it again.
 
-use crate::auth::Caller;
+use crate::auth::{Caller, Means};
 use crate::edge::limits;
 use crate::edge::visit::Visit;
 use crate::gateway::Gateway;
 use crate::problem::Problem;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use spool_commands::{Ask, Outcome, Token, ids};
@@ -70,7 +70,7 @@ impl Asking {
 
     /// The account and role that asks, or 401.
     pub fn signed_in(&self) -> Result<Actor, Problem> {
-        self.caller.claims()?;
+        self.caller.credential()?;
         Ok(self.caller.actor())
     }
 
@@ -137,6 +137,12 @@ impl FromRequestParts<Gateway> for Asking {
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
         let caller = Caller::of(&parts.headers, gateway).await?;
+        if let Caller::Person(credential) = &caller
+            && let Means::ApiKey(_, scopes) = credential.means
+        {
+            let route = parts.extensions.get::<MatchedPath>();
+            scopes.check(&parts.method, route.map_or("", MatchedPath::as_str))?;
+        }
         limits::charge(&parts.extensions, &caller)?;
         Ok(Self {
             caller,

@@ -1,57 +1,118 @@
-//! Who is calling: believes access tokens, remembers those it has believed, forgets them when a session ends.
+//! Who is calling: believes access tokens and API keys, remembers those it has believed, and looks again at what an account
+//! says of them: at once when this node changed it, within a second when another did.
 
+mod believed;
+pub mod revoked;
+mod scopes;
+
+pub use believed::Believed;
+use believed::Known;
+pub use scopes::Scopes;
+
+use crate::accounts::api_keys;
 use crate::gateway::Gateway;
-use crate::problem::Problem;
-use crate::tokens::{self, Claims};
-use axum::http::{HeaderMap, header};
+use crate::problem::{Kind, Problem};
+use crate::tokens;
+use axum::http::{HeaderMap, HeaderName, header};
+use spool_commands::CommandError;
 use spool_domain::accounts::Account;
-use spool_domain::actors::Actor;
-use spool_domain::ids::{AccountId, SessionId};
+use spool_domain::actors::{Actor, Role};
+use spool_domain::ids::{AccountId, ApiKeyId, SessionId};
 use spool_domain::time::Timestamp;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Two generations of so many remembered tokens, about 10 MB in all.
-const REMEMBERED_MAX: usize = 8_192;
-const TOKEN_MAX_BYTES: usize = 2_048;
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// Tokens of others carry more than ours.
+const TOKEN_MAX_BYTES: usize = 8_192;
+/// How long to wait for the account's own word on a token that was believed a second ago. Whoever cannot be asked has not
+/// revoked it either, and queries are to go on while the log is away.
+const WORD_WITHIN: Duration = Duration::from_millis(300);
 
-/// The person behind a request, if any.
+/// The person or program behind a request, if any.
 #[derive(Clone, Debug)]
 pub enum Caller {
     Anonymous,
-    Person(Arc<Claims>),
+    Person(Arc<Credential>),
+}
+
+/// Whom a good token stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    pub account: AccountId,
+    /// The role that the account has now, less what an API key is not for.
+    pub role: Role,
+    pub means: Means,
+    /// Milliseconds since 1970; `i64::MAX` when it does not end by itself.
+    pub expires_at_ms: i64,
+}
+
+/// By what somebody shows who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Means {
+    Session(SessionId),
+    ApiKey(ApiKeyId, Scopes),
 }
 
 impl Caller {
-    /// Reads the Authorization header. A token that is there must be good: falling back to nobody would
+    /// Reads the Authorization header, or `X-Api-Key`. A token that is there must be good: falling back to nobody would
     /// hide from its owner that it has ended.
     pub async fn of(headers: &HeaderMap, gateway: &Gateway) -> Result<Self, Problem> {
-        match headers.get(header::AUTHORIZATION) {
-            None => Ok(Self::Anonymous),
-            Some(value) => {
-                let token = value
-                    .to_str()
-                    .ok()
-                    .and_then(bearer)
-                    .ok_or_else(Problem::sign_in_needed)?;
-                Ok(Self::Person(gateway.believe(token).await?))
-            }
+        let (value, is_key) = match (headers.get(header::AUTHORIZATION), headers.get(API_KEY)) {
+            (None, None) => return Ok(Self::Anonymous),
+            (Some(value), _) => (value, false),
+            (None, Some(value)) => (value, true),
+        };
+        let text = value.to_str().ok();
+        let token = if is_key {
+            text.map(str::trim).filter(|token| api_keys::is_key(token))
+        } else {
+            text.and_then(bearer)
+        };
+        let token = token.ok_or_else(Problem::sign_in_needed)?;
+        Ok(Self::Person(gateway.believe(token).await?))
+    }
+
+    /// Whoever it is, or 401.
+    pub fn credential(&self) -> Result<&Credential, Problem> {
+        match self {
+            Self::Person(credential) => Ok(credential),
+            Self::Anonymous => Err(Problem::sign_in_needed()),
         }
     }
 
-    pub fn claims(&self) -> Result<&Claims, Problem> {
-        match self {
-            Self::Person(claims) => Ok(claims),
-            Self::Anonymous => Err(Problem::sign_in_needed()),
+    /// The account of whoever it is, or 401.
+    pub fn account(&self) -> Result<AccountId, Problem> {
+        Ok(self.credential()?.account)
+    }
+
+    /// The account and session of a person who is signed in: 401 for nobody, 403 for an API key.
+    pub fn session(&self) -> Result<(AccountId, SessionId), Problem> {
+        let credential = self.credential()?;
+        match credential.means {
+            Means::Session(session) => Ok((credential.account, session)),
+            Means::ApiKey(..) => Err(Problem::not_allowed(
+                "an API key cannot do this; sign in as a person",
+            )),
+        }
+    }
+
+    /// An administrator: 401 for nobody, 403 for others.
+    pub fn admin(&self) -> Result<Actor, Problem> {
+        match self.credential()?.role {
+            Role::Admin => Ok(self.actor()),
+            Role::Viewer | Role::Creator | Role::Service => {
+                Err(Problem::not_allowed("only an administrator may do this"))
+            }
         }
     }
 
     pub fn actor(&self) -> Actor {
         match self {
             Self::Anonymous => Actor::Anonymous,
-            Self::Person(claims) => Actor::Person {
-                account: claims.sub,
-                role: claims.role,
+            Self::Person(credential) => Actor::Person {
+                account: credential.account,
+                role: credential.role,
             },
         }
     }
@@ -70,100 +131,97 @@ fn bearer(value: &str) -> Option<&str> {
 }
 
 impl Gateway {
-    /// The claims of a good access token: signed by us, not expired, of a session that goes on.
-    pub(crate) async fn believe(&self, token: &str) -> Result<Arc<Claims>, Problem> {
+    /// Whom a good token stands for: an access token signed by us, not expired, of a session that goes on, or an API key, of
+    /// an account that may be used.
+    pub(crate) async fn believe(&self, token: &str) -> Result<Arc<Credential>, Problem> {
         let now_ms = self.parts().clock.now_ms();
-        let believed = self.believed();
-        let (claims, epoch) = match believed.look_up(token) {
-            Ok(claims) => (Some(claims), None),
-            Err(epoch) => (
-                tokens::verify(&self.parts().keys, token).map(Arc::new),
-                Some(epoch),
-            ),
+        let credential = match self.believed().look_up(token, now_ms) {
+            Known::Fresh(credential) => credential,
+            Known::Ageing(credential, epoch) => {
+                let (gateway, token, known) = (self.clone(), token.to_owned(), credential.clone());
+                tokio::spawn(async move { gateway.look_again(&token, known, epoch).await });
+                credential
+            }
+            // Apart, so that the many requests that do not get here do not carry what these need.
+            Known::Stale(credential, epoch) => Box::pin(self.look_again(token, credential, epoch)).await?,
+            Known::Nothing(epoch) => Box::pin(self.check(token, epoch)).await?,
         };
-        let claims = claims
-            .filter(|claims| claims.exp * 1000 > now_ms)
-            .ok_or_else(Problem::sign_in_needed)?;
-        if let Some(epoch) = epoch {
-            // Apart, so that the many requests that do not get here do not carry what it needs.
-            Box::pin(self.check_session(&claims, now_ms)).await?;
-            believed.remember(token, &claims, epoch);
-        }
-        Ok(claims)
-    }
-
-    /// The account's stream knows which sessions go on; asked once per token, since ends are told to [`Believed`].
-    async fn check_session(&self, claims: &Claims, now_ms: i64) -> Result<(), Problem> {
-        let (account, _) = self
-            .parts()
-            .commands
-            .state::<Account>(claims.sub.stream())
-            .await?;
-        let role = account.admits(claims.sid, Timestamp::from_millis(now_ms));
-        if role.is_some() {
-            Ok(())
+        if credential.expires_at_ms > now_ms {
+            Ok(credential)
         } else {
             Err(Problem::sign_in_needed())
         }
     }
-}
 
-/// Tokens believed already: checking a signature is most of what a small request costs.
-#[derive(Default)]
-pub struct Believed(Mutex<Generations>);
+    async fn check(&self, token: &str, epoch: u64) -> Result<Arc<Credential>, Problem> {
+        let now_ms = self.parts().clock.now_ms();
+        let credential = match api_keys::read(token) {
+            Some(key) => self.check_key(key).await?,
+            None => self.check_token(token, now_ms).await?,
+        };
+        let credential = Arc::new(credential);
+        self.believed().remember(token, &credential, now_ms, epoch);
+        Ok(credential)
+    }
 
-#[derive(Default)]
-struct Generations {
-    young: HashMap<Box<str>, Arc<Claims>>,
-    old: HashMap<Box<str>, Arc<Claims>>,
-    /// Rises whenever a session ends, so that nothing is remembered that was checked before.
-    epoch: u64,
-}
+    async fn check_token(&self, token: &str, now_ms: i64) -> Result<Credential, Problem> {
+        let claims = tokens::verify(&self.parts().keys, token)
+            .filter(|claims| claims.exp * 1000 > now_ms)
+            .ok_or_else(Problem::sign_in_needed)?;
+        let role = self.word_on_session(claims.sub, claims.sid).await?;
+        Ok(Credential {
+            account: claims.sub,
+            role: role.ok_or_else(Problem::sign_in_needed)?,
+            means: Means::Session(claims.sid),
+            expires_at_ms: claims.exp.saturating_mul(1000),
+        })
+    }
 
-impl Believed {
-    /// The claims, or the epoch to hand to [`Believed::remember`] after checking.
-    fn look_up(&self, token: &str) -> Result<Arc<Claims>, u64> {
-        let mut inner = self.lock();
-        if let Some(claims) = inner.young.get(token) {
-            return Ok(claims.clone());
-        }
-        match inner.old.remove_entry(token) {
-            Some((token, claims)) => {
-                inner.insert(token, claims.clone());
-                Ok(claims)
+    /// What was believed a moment ago, as its account sees it now.
+    async fn look_again(
+        &self,
+        token: &str,
+        before: Arc<Credential>,
+        epoch: u64,
+    ) -> Result<Arc<Credential>, Problem> {
+        let now_ms = self.parts().clock.now_ms();
+        let asking = async {
+            match before.means {
+                Means::Session(session) => self.word_on_session(before.account, session).await,
+                Means::ApiKey(..) => match api_keys::read(token) {
+                    Some(key) => match self.check_key(key).await {
+                        Ok(credential) => Ok(Some(credential.role)),
+                        Err(problem) if problem.kind() == Kind::SignInNeeded => Ok(None),
+                        Err(problem) => Err(problem),
+                    },
+                    None => Ok(None),
+                },
             }
-            None => Err(inner.epoch),
-        }
+        };
+        let role = match tokio::time::timeout(WORD_WITHIN, asking).await {
+            Ok(Ok(role)) => role,
+            Ok(Err(_)) | Err(_) => Some(before.role),
+        };
+        let Some(role) = role else {
+            self.believed().forget_token(token);
+            return Err(Problem::sign_in_needed());
+        };
+        let credential = if role == before.role {
+            before
+        } else {
+            Arc::new(Credential {
+                role,
+                ..(*before).clone()
+            })
+        };
+        self.believed().remember(token, &credential, now_ms, epoch);
+        Ok(credential)
     }
 
-    fn remember(&self, token: &str, claims: &Arc<Claims>, epoch: u64) {
-        let mut inner = self.lock();
-        if inner.epoch == epoch {
-            inner.insert(token.into(), claims.clone());
-        }
-    }
-
-    /// Tokens of these sessions stop working now.
-    pub fn forget(&self, sessions: &[SessionId]) {
-        if sessions.is_empty() {
-            return;
-        }
-        let mut inner = self.lock();
-        inner.epoch += 1;
-        inner.young.retain(|_, claims| !sessions.contains(&claims.sid));
-        inner.old.retain(|_, claims| !sessions.contains(&claims.sid));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Generations> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Generations {
-    fn insert(&mut self, token: Box<str>, claims: Arc<Claims>) {
-        if self.young.len() >= REMEMBERED_MAX {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(token, claims);
+    /// The account's stream knows which sessions go on: the role, if this one does.
+    async fn word_on_session(&self, account: AccountId, session: SessionId) -> Result<Option<Role>, Problem> {
+        let now = Timestamp::from_millis(self.parts().clock.now_ms());
+        let state: Result<(Account, u64), CommandError> = self.parts().commands.state(account.stream()).await;
+        Ok(state?.0.admits(session, now))
     }
 }

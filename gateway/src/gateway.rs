@@ -1,6 +1,6 @@
 //! The gateway: what it stands on, what it remembers, and all routes in one place.
 
-use crate::auth::Believed;
+use crate::auth::{Believed, revoked};
 use crate::edge::visit::VisitLayer;
 use crate::edge::{self, Edge};
 use crate::encoded::Kept;
@@ -16,6 +16,7 @@ use spool_blobs::Blobs;
 use spool_blobs::urls::UrlSigner;
 use spool_commands::{Commands, Token};
 use spool_domain::accounts::Event as AccountEvent;
+use spool_domain::ids::AccountId;
 use spool_log::Log;
 use spool_platform::clock::Clock;
 use spool_platform::config::Config;
@@ -26,6 +27,7 @@ use spool_projections::{Projections, QueryError, WaitError};
 use spool_schemas::AnyEvent;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+use tokio_util::task::AbortOnDropHandle;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
@@ -53,7 +55,8 @@ pub struct Gateway(Arc<Inner>);
 
 struct Inner {
     parts: Parts,
-    believed: Believed,
+    believed: Arc<Believed>,
+    _revoked: AbortOnDropHandle<()>,
     passwords: Passwords,
     people: People,
     directory: Directory,
@@ -69,8 +72,12 @@ impl Gateway {
     /// Makes a gateway. To be called inside a tokio runtime; blocks for some tens of milliseconds.
     pub fn new(parts: Parts) -> Self {
         let live = Live::start(parts.signals.clone(), parts.projections.clone());
+        let believed = Arc::new(Believed::default());
+        let hearing = revoked::hear(parts.signals.clone(), believed.clone(), live.clone());
+        let hearing = tokio::spawn(hearing);
         Self(Arc::new(Inner {
-            believed: Believed::default(),
+            _revoked: AbortOnDropHandle::new(hearing),
+            believed,
             passwords: Passwords::new(),
             people: People::new(&parts),
             directory: Directory::default(),
@@ -169,15 +176,28 @@ impl Gateway {
         &self.0.videos
     }
 
-    /// Whoever holds a token or a socket of a session that ended is out, now.
-    pub(crate) fn notice_ended_sessions(&self, events: &[AnyEvent]) {
-        let ended = events.iter().filter_map(|event| match event {
-            AnyEvent::Accounts(AccountEvent::SessionEnded(ended)) => Some(ended.session),
-            _ => None,
-        });
-        let ended: Vec<_> = ended.collect();
-        self.0.believed.forget(&ended);
-        self.0.live.end_sessions(&ended);
+    /// What happened to an account counts at once for whoever holds a token, a key or a socket of it: here now, and at other
+    /// nodes as soon as they hear of it.
+    pub(crate) fn notice(&self, account: AccountId, events: &[AnyEvent]) {
+        let mut ended = vec![];
+        let mut matters = false;
+        for event in events {
+            match event {
+                AnyEvent::Accounts(AccountEvent::SessionEnded(over)) => ended.push(over.session),
+                AnyEvent::Accounts(
+                    AccountEvent::RoleChanged(_)
+                    | AccountEvent::Disabled(_)
+                    | AccountEvent::Deleted(_)
+                    | AccountEvent::ApiKeyRevoked(_),
+                ) => matters = true,
+                _ => {}
+            }
+        }
+        if matters || !ended.is_empty() {
+            self.0.believed.forget(account);
+            self.0.live.end_sessions(&ended);
+            revoked::tell(&self.0.parts.signals, account, &ended);
+        }
     }
 
     /// Waits until `view` has seen what the caller has.

@@ -204,7 +204,7 @@ async fn queue_status(
 fn sees(caller: &Caller, job: &Job) -> bool {
     match caller {
         Caller::Anonymous => false,
-        Caller::Person(claims) => claims.role == Role::Admin || claims.sub == job.owner_id,
+        Caller::Person(person) => person.role == Role::Admin || person.account == job.owner_id,
     }
 }
 

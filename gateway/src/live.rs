@@ -75,10 +75,10 @@ impl Live {
     }
 
     /// A mailbox for a socket; with an account, what goes on with its videos comes into it, first how things are.
-    pub fn listen(&self, person: Option<(AccountId, SessionId)>) -> Listening {
+    pub fn listen(&self, person: Option<(AccountId, Option<SessionId>)>) -> Listening {
         let account = person.map(|(account, _)| account);
         let mailbox = Arc::new(Mailbox {
-            session: person.map(|(_, session)| session),
+            session: person.and_then(|(_, session)| session),
             waiting: Mutex::default(),
             bell: Notify::new(),
         });

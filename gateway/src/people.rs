@@ -56,10 +56,21 @@ impl People {
         personal: &Personal,
         password_hash: &str,
     ) -> Result<(Sealed, Sealed), Problem> {
+        Ok((
+            self.seal_personal(account, personal)?,
+            self.seal_hash(account, password_hash)?,
+        ))
+    }
+
+    /// Sealed with the person's key. Blocking.
+    pub fn seal_personal(&self, account: AccountId, personal: &Personal) -> Result<Sealed, Problem> {
         let text = serde_json::to_vec(personal).expect("four texts become JSON");
-        let personal = self.keys.seal(account.0, &text, PERSONAL)?;
-        let password_hash = self.keys.seal(account.0, password_hash.as_bytes(), PASSWORD)?;
-        Ok((Sealed(personal), Sealed(password_hash)))
+        Ok(Sealed(self.keys.seal(account.0, &text, PERSONAL)?))
+    }
+
+    /// An argon2id hash, sealed with the person's key. Blocking.
+    pub fn seal_hash(&self, account: AccountId, hash: &str) -> Result<Sealed, Problem> {
+        Ok(Sealed(self.keys.seal(account.0, hash.as_bytes(), PASSWORD)?))
     }
 
     /// Nothing when the person was erased. Blocking.

@@ -167,6 +167,10 @@ pub struct ProblemBody<'a> {
 }
 
 impl Problem {
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
     pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
             kind,

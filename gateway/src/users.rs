@@ -1,5 +1,6 @@
 //! Persons over HTTP: what is shown of them, and what administrators decide about them.
 
+mod arranging;
 mod audit;
 mod directory;
 mod export;
@@ -17,7 +18,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use directory::Search;
 use serde::{Deserialize, Serialize};
-use shown::{Person, tag_of};
+use shown::Person;
+pub(crate) use shown::{tag_of, tag_of_row};
 use spool_commands::{AnyRefusal, Ask, CommandError, Outcome};
 use spool_domain::accounts::{Account, Command, Event, Refusal, Standing};
 use spool_domain::actors::{Actor, Role};
@@ -44,7 +46,8 @@ pub fn routes() -> OpenApiRouter<Gateway> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(get, change, delete))
-        .routes(routes!(profile))
+        .routes(routes!(profile, arranging::change_profile))
+        .routes(routes!(arranging::preferences, arranging::set_preferences))
         .routes(routes!(stats))
         .routes(routes!(audit::audit))
         .routes(routes!(export::export))
@@ -469,7 +472,7 @@ impl Gateway {
                 }
                 given => {
                     let outcome = given?;
-                    self.notice_ended_sessions(&outcome.events);
+                    self.notice(account, &outcome.events);
                     return Ok(outcome);
                 }
             }

@@ -251,7 +251,7 @@ async fn delete(State(gateway): State<Gateway>, Id(id): Id, asking: Asking) -> R
 fn owner(asked: Option<&str>, caller: &Caller) -> Result<Option<AccountId>, Problem> {
     match asked {
         None | Some("") => Ok(None),
-        Some("me") => Ok(Some(caller.claims()?.sub)),
+        Some("me") => Ok(Some(caller.account()?)),
         Some(id) => {
             let id = Uuid::try_parse(id)
                 .map_err(|_| Problem::invalid("/owner", "must be me or an account's id"))?;

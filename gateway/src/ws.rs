@@ -1,9 +1,9 @@
 //! WebSocket: who one is, then what happens to one's own videos as it happens.
 
+use crate::auth::{Credential, Means};
 use crate::gateway::Gateway;
 use crate::live::{Listening, Mailbox, written};
 use crate::problem::{Problem, ProblemBody};
-use crate::tokens::Claims;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
@@ -12,6 +12,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
 use serde_json::json;
+use spool_domain::ids::SessionId;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
@@ -76,8 +77,8 @@ async fn serve(gateway: Gateway, socket: WebSocket) {
     };
     let listening = gateway
         .live()
-        .listen(person.as_deref().map(|claims| (claims.sub, claims.sid)));
-    let user_id = person.map(|claims| claims.sub.0);
+        .listen(person.as_deref().map(|person| (person.account, session(person))));
+    let user_id = person.map(|person| person.account.0);
     let hello = written("auth-ok", &json!({ "user_id": user_id }));
     if send(&mut sink, Message::Text(hello)).await.is_err() {
         return;
@@ -85,11 +86,18 @@ async fn serve(gateway: Gateway, socket: WebSocket) {
     pump(sink, stream, listening).await;
 }
 
+const fn session(person: &Credential) -> Option<SessionId> {
+    match person.means {
+        Means::Session(session) => Some(session),
+        Means::ApiKey(..) => None,
+    }
+}
+
 /// The person behind the socket, by its first message; nobody in particular if the token is left out.
 async fn greet(
     gateway: &Gateway,
     stream: &mut SplitStream<WebSocket>,
-) -> Result<Option<Arc<Claims>>, String> {
+) -> Result<Option<Arc<Credential>>, String> {
     let first = timeout(AUTH_WITHIN, first_text(stream)).await;
     let first = first
         .ok()

@@ -69,6 +69,62 @@ impl Registration {
     }
 }
 
+/// What is to be called otherwise. What is left out stays.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ProfileChange {
+    #[schema(example = "ada@example.org")]
+    email: Option<String>,
+    #[schema(example = "Ada")]
+    first_name: Option<String>,
+    #[schema(example = "Lovelace")]
+    last_name: Option<String>,
+    /// 3 to 30 letters, digits, dots, dashes or underscores.
+    #[schema(example = "ada")]
+    username: Option<String>,
+    /// Needed for another e-mail address.
+    #[schema(example = "correct horse battery staple")]
+    pub(super) current_password: Option<String>,
+}
+
+impl ProfileChange {
+    /// What is known of the person after the change. Says all that is wrong at once.
+    pub(super) fn on(&self, before: Personal) -> Result<Personal, Problem> {
+        let or = |given: &Option<String>, before: String| {
+            given.as_deref().map_or(before, |given| given.trim().to_owned())
+        };
+        let after = Personal {
+            email: or(&self.email, before.email.clone()),
+            username: or(&self.username, before.username.clone()),
+            first_name: or(&self.first_name, before.first_name.clone()),
+            last_name: or(&self.last_name, before.last_name.clone()),
+        };
+        let checks = [
+            ("/email", after.email != before.email, check_email(&after.email)),
+            (
+                "/username",
+                after.username != before.username,
+                check_username(&after.username),
+            ),
+            ("/first_name", true, check_line(&after.first_name, NAME_MAX_CHARS)),
+            ("/last_name", true, check_line(&after.last_name, NAME_MAX_CHARS)),
+        ];
+        let error = |(pointer, changes, checked): (&str, bool, Result<(), String>)| {
+            let detail = checked.err().filter(|_| changes)?;
+            Some(FieldError {
+                pointer: pointer.to_owned(),
+                detail,
+            })
+        };
+        let errors: Vec<FieldError> = checks.into_iter().filter_map(error).collect();
+        if errors.is_empty() {
+            Ok(after)
+        } else {
+            Err(Problem::all_invalid(errors))
+        }
+    }
+}
+
 /// Only the shape: whether somebody reads it, a message will tell.
 fn check_email(email: &str) -> Result<(), String> {
     check_line(email, EMAIL_MAX_CHARS)?;
@@ -88,7 +144,7 @@ fn check_email(email: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn check_password(password: &str) -> Result<(), String> {
+pub(super) fn check_password(password: &str) -> Result<(), String> {
     let length = password.chars().count();
     if PASSWORD_CHARS.contains(&length) {
         return Ok(());

@@ -1,15 +1,19 @@
 //! Sessions: who may have one, the tokens of it, and the account to show with them.
 
+use crate::edge::address::ClientAddress;
 use crate::gateway::Gateway;
 use crate::people::Personal;
 use crate::problem::Problem;
 use crate::tokens::{self, Claims, Refresh};
-use serde::Serialize;
+use crate::users::tag_of_row;
+use axum::http::{HeaderMap, header};
+use serde::{Deserialize, Serialize};
 use spool_commands::accounts::{email_place, username_place};
 use spool_commands::{Ask, Token, ids};
 use spool_domain::accounts::{Account, Command, Registered};
 use spool_domain::actors::Role;
 use spool_domain::ids::{AccountId, SessionId};
+use spool_domain::sealed::Sealed;
 use spool_domain::time::{Millis, Timestamp};
 use spool_projections::accounts::AccountRow;
 use std::time::Duration;
@@ -27,10 +31,37 @@ pub struct User {
     username: String,
     first_name: String,
     last_name: String,
+    /// Whether somebody reads what is sent to the e-mail address.
+    email_confirmed: bool,
     #[schema(value_type = String, example = "creator")]
     role: Role,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+}
+
+/// Where somebody signs in, and with what; kept sealed with the person's key.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Client {
+    pub(super) user_agent: Option<String>,
+    pub(super) address: Option<String>,
+}
+
+pub(crate) const CLIENT: &[u8] = b"accounts/client";
+/// As much of what a program calls itself as is kept, in characters.
+const USER_AGENT_MAX_CHARS: usize = 300;
+
+impl Client {
+    pub(crate) fn of(headers: &HeaderMap, address: ClientAddress) -> Self {
+        let user_agent = headers.get(header::USER_AGENT).map(|value| {
+            let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            text.chars().take(USER_AGENT_MAX_CHARS).collect()
+        });
+        Self {
+            user_agent,
+            address: Some(address.0.to_string()),
+        }
+    }
 }
 
 /// A session: what to show, and the tokens to go on with.
@@ -106,19 +137,21 @@ impl Gateway {
         &self,
         account: AccountId,
         ask: &Ask,
+        client: &Client,
     ) -> Result<(Refresh, Token), Problem> {
         let session = SessionId(ids::created_by(ask.command, "session"));
+        let client = serde_json::to_vec(client).expect("two texts become JSON");
         let command = Command::StartSession {
             session,
             expires_at: self.session_end(),
-            client: None,
+            client: Some(self.sealed_text(account, client, CLIENT).await?),
         };
         let outcome = self
             .parts()
             .commands
             .give(account.stream(), command, ask.then("session"))
             .await?;
-        self.notice_ended_sessions(&outcome.events);
+        self.notice(account, &outcome.events);
         Ok((
             Refresh {
                 account,
@@ -151,9 +184,27 @@ impl Gateway {
         })
     }
 
-    pub(super) async fn user(&self, account: AccountId) -> Result<User, Problem> {
+    /// The account, and the tag that `If-Match` is compared with.
+    pub(super) async fn user(&self, account: AccountId) -> Result<(User, String), Problem> {
         let row = self.account(account).await?;
-        self.user_of(row).await
+        let tag = tag_of_row(&row);
+        Ok((self.user_of(row).await?, tag))
+    }
+
+    pub(super) async fn sealed_hash(&self, account: AccountId, hash: String) -> Result<Sealed, Problem> {
+        let gateway = self.clone();
+        let seal = move || gateway.people().seal_hash(account, &hash);
+        tokio::task::spawn_blocking(seal).await?
+    }
+
+    pub(super) async fn sealed_personal(
+        &self,
+        account: AccountId,
+        personal: Personal,
+    ) -> Result<Sealed, Problem> {
+        let gateway = self.clone();
+        let seal = move || gateway.people().seal_personal(account, &personal);
+        tokio::task::spawn_blocking(seal).await?
     }
 
     /// The account's row; waits for the view if it has not heard of the account yet.
@@ -208,6 +259,7 @@ impl Gateway {
             username: personal.username,
             first_name: personal.first_name,
             last_name: personal.last_name,
+            email_confirmed: row.email_confirmed,
             role: row.role,
             created_at: row.created_at,
         })

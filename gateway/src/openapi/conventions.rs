@@ -68,6 +68,7 @@ impl Seen {
             Kind::Malformed | Kind::SignInNeeded | Kind::Defect | Kind::Unavailable | Kind::NoRoom => {
                 self.asks
             }
+            Kind::Limited | Kind::AddressTooLong | Kind::HeadersTooLarge => true,
             Kind::NotFound => self.has_id,
             Kind::TookTooLong | Kind::TooLarge | Kind::WrongType => self.has_body,
             Kind::Stale => self.takes_version,

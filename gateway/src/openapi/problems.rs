@@ -45,7 +45,7 @@ const fn headers_of(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::SignInNeeded => &["WWW-Authenticate"],
         Kind::MethodNotAllowed => &["Allow"],
-        Kind::Unavailable | Kind::NoRoom => &["Retry-After"],
+        Kind::Unavailable | Kind::NoRoom | Kind::Limited => &["Retry-After"],
         Kind::RangeNotSatisfiable => &["Content-Range"],
         _ => &[],
     }
@@ -117,6 +117,18 @@ const fn said_of(kind: Kind) -> (&'static str, &'static str) {
                 Kind::Unavailable => "changes cannot be taken at the moment",
                 _ => "there is no room left to keep this; please try again later",
             },
+        ),
+        Kind::AddressTooLong => (
+            "The address is longer than anything here is called",
+            "the address must be at most 8192 bytes long",
+        ),
+        Kind::HeadersTooLarge => (
+            "The headers are larger than any client needs",
+            "the headers must be at most 16384 bytes together",
+        ),
+        Kind::Limited => (
+            "Too many requests; see Retry-After and RateLimit",
+            "too many requests; the next is taken in 3 seconds",
         ),
         Kind::Defect => (
             "A mistake of ours; it is written down below the request's id",

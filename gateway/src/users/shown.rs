@@ -110,12 +110,12 @@ fn tag(personal: &Sealed, role: Role, status: Status, email_confirmed: bool) -> 
     format!("u{hash}")
 }
 
-fn tag_of_row(row: &AccountRow) -> String {
+pub(crate) fn tag_of_row(row: &AccountRow) -> String {
     tag(&row.personal, row.role, row.status, row.email_confirmed)
 }
 
 /// The same from the account's own state; nothing when there is no account.
-pub(super) fn tag_of(account: &Account) -> Option<String> {
+pub(crate) fn tag_of(account: &Account) -> Option<String> {
     match account {
         Account::Active(active) => Some(tag(
             &active.personal,

@@ -20,5 +20,6 @@ mod shown;
 mod uploads;
 mod users;
 mod videos;
+mod ways_in;
 mod wire;
 mod world;

@@ -109,7 +109,7 @@ fn unpacked(archive: &[u8]) -> Vec<(String, String)> {
         let mut bytes = vec![];
         file.read_to_end(&mut bytes).expect("and whole");
         files.push((
-            file.name().to_owned(),
+            file.name().expect("a name is text").into_owned(),
             String::from_utf8_lossy(&bytes).into_owned(),
         ));
     }

@@ -38,7 +38,13 @@ pub fn run(mut flags: Flags) -> Result<()> {
 /// Fetches what tests start, so that none of them waits for a download.
 pub fn fetch() -> Result<()> {
     let step = say::step("fetching Kafka, Cassandra, an S3 server and what checks clients, if missing");
-    cargo::succeed(script("fetch.sh").args(["kafka", "cassandra", "s3", "kurrentdbclient", "openapi-python-client"]))?;
+    cargo::succeed(script("fetch.sh").args([
+        "kafka",
+        "cassandra",
+        "s3",
+        "kurrentdbclient",
+        "openapi-python-client",
+    ]))?;
     step.done();
     Ok(())
 }
