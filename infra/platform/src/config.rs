@@ -111,6 +111,7 @@ pub struct Media {
 pub struct Auth {
     pub access_token_seconds: u64,
     pub refresh_token_seconds: u64,
+    pub signing_key_days: u32,
     pub open_registration: bool,
     pub default_role: String,
 }

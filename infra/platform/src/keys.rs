@@ -6,6 +6,7 @@
 //! `infra/docs/decisions/0015-shared-keys.md`. The master key wraps all others and never leaves the process.
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::digest;
 use base64::Engine;
@@ -145,6 +146,11 @@ impl Keys {
     /// few seconds, until all of them accept the new one.
     pub fn rotate_signing(&self) -> Result<(), KeysError> {
         self.0.signing.rotate()
+    }
+
+    /// The same if the current key has signed for `age`; true if so. Of several nodes that ask, one rotates. Blocking.
+    pub fn rotate_signing_when_older(&self, age: Duration) -> Result<bool, KeysError> {
+        self.0.signing.rotate_when_older(age)
     }
 
     /// Seals `plaintext` under the person's key (AES-256-GCM) to URL-safe text. `aad` is authenticated and not stored:

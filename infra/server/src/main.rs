@@ -1,5 +1,6 @@
 //! The binary `spool`: reads the command line and does the one thing it says.
 
+mod accounts;
 mod backends;
 mod cli;
 mod kafka;

@@ -1,5 +1,6 @@
 //! The roles: what one process of Spool does, from start to graceful stop.
 
+use crate::accounts;
 use crate::backends::Name;
 use crate::kafka;
 use crate::leading;
@@ -167,6 +168,12 @@ pub async fn serve(config: Config, roles: Roles) -> anyhow::Result<()> {
         format!("{scheme}://{address}/"),
         stop.clone(),
     ));
+    if roles.has(Role::Gateway) {
+        let address = format!("{scheme}://{address}/");
+        tasks.spawn(accounts::tell_first_admin(gateway.clone(), address, stop.clone()));
+        let days = node.config.auth.signing_key_days;
+        tasks.spawn(accounts::rotate_keys(node.keys.clone(), days, stop.clone()));
+    }
     let router = match roles.has(Role::Gateway) {
         true => gateway.router(),
         false => gateway.health_router(),

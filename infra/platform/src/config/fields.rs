@@ -173,6 +173,12 @@ pub(super) const FIELDS: &[Field] = &[
         "Life of a refresh token that is not used (30 days).",
     ),
     field(
+        "auth.signing_key_days",
+        Kind::Number(1, 3650),
+        "30",
+        "Access tokens are signed with a new key after so many days; the old one is accepted for as long as tokens live.",
+    ),
+    field(
         "auth.open_registration",
         Kind::Flag,
         "true",

@@ -2,6 +2,7 @@
 //! that all nodes share.
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
@@ -92,12 +93,16 @@ impl VerifyingKey {
     }
 }
 
+/// So many keys before the one that signs are accepted: no token lives as long as two of them sign.
+const ACCEPTED: usize = 4;
+
 impl Ring {
     /// Signs with `next` from now on.
     fn turn(&mut self, next: Arc<SigningKey>) {
         let before = std::mem::replace(&mut self.current, next);
         self.others.retain(|other| other.kid != self.current.kid);
         self.others.insert(0, before.verifying());
+        self.others.truncate(ACCEPTED);
     }
 }
 
@@ -146,6 +151,20 @@ impl Signing {
             }
             Place::Shared(shared) => shared.rotate(&self.ring, &next),
         }
+    }
+}
+
+impl Signing {
+    /// Rotates if the key has signed for `age`. Of several nodes that share the keys, one does so.
+    pub fn rotate_when_older(&self, age: Duration) -> Result<bool, KeysError> {
+        let is_due = match &self.place {
+            Place::Folder(folder) => folder.age()? >= age,
+            Place::Shared(shared) => shared.claim_rotation(age)?,
+        };
+        if is_due {
+            self.rotate()?;
+        }
+        Ok(is_due)
     }
 }
 

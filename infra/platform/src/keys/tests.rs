@@ -148,3 +148,23 @@ fn tokens_are_random_and_their_hash_is_stable() {
     assert_eq!(hash_token(&token), hash_token(&token));
     assert_eq!(hash_token("abc"), "ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0");
 }
+
+#[test]
+fn the_signing_key_is_changed_when_it_has_signed_for_long_enough() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let keys = Keys::open(dir.path()).expect("opened");
+    let kid = keys.signing().kid.clone();
+    let day = std::time::Duration::from_secs(86_400);
+    assert!(!keys.rotate_signing_when_older(day).expect("looked"));
+    assert_eq!(keys.signing().kid, kid);
+    let path = dir.path().join("signing/current.key");
+    let file = std::fs::File::options()
+        .write(true)
+        .open(path)
+        .expect("it is there");
+    file.set_modified(std::time::SystemTime::now() - 2 * day)
+        .expect("it is ours");
+    assert!(keys.rotate_signing_when_older(day).expect("rotated"));
+    assert_ne!(keys.signing().kid, kid);
+    assert!(!keys.rotate_signing_when_older(day).expect("looked"));
+}

@@ -2,11 +2,11 @@
 //! public keys rotated out.
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::super::master::Master;
 use super::super::{KeysError, files};
-use super::{Ring, SigningKey, VerifyingKey};
+use super::{ACCEPTED, Ring, SigningKey, VerifyingKey};
 
 const PURPOSE: &[u8] = b"token signing";
 
@@ -32,6 +32,14 @@ impl Folder {
         let others = older(&dir, &current.kid)?;
         let current = Arc::new(current);
         Ok((Self { dir, master }, Ring { current, others }))
+    }
+
+    /// For how long the current key has been there, by the file's time.
+    pub fn age(&self) -> Result<Duration, KeysError> {
+        let path = self.dir.join("current.key");
+        let made = std::fs::metadata(&path).and_then(|metadata| metadata.modified());
+        let made = made.map_err(files::io("looking at", &path))?;
+        Ok(made.elapsed().unwrap_or_default())
     }
 
     /// The old public key is durable before the new private one is in place, so a token signed a moment ago is
@@ -67,5 +75,6 @@ fn older(dir: &Path, current_kid: &str) -> Result<Vec<VerifyingKey>, KeysError> 
             found.push(key);
         }
     }
+    found.truncate(ACCEPTED);
     Ok(found)
 }

@@ -2,7 +2,7 @@
 //! it each second, and no node signs with a key before all had the time to accept it.
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use spool_tables::{Registers, Swapped};
@@ -12,6 +12,8 @@ use super::super::master::Master;
 use super::{Ring, SigningKey, VerifyingKey};
 
 const REGISTER: &str = "signing";
+/// When the current key began to sign, in seconds since 1970.
+const SINCE: &str = "signing-since";
 const PURPOSE: &[u8] = b"token signing of all nodes";
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -79,6 +81,24 @@ impl Shared {
             })?;
         }
         Ok(())
+    }
+
+    /// Whether the current key has signed for `age`, and it is this node that shall make the next. The first node that asks
+    /// begins to count.
+    pub fn claim_rotation(&self, age: Duration) -> Result<bool, KeysError> {
+        let registers = &self.place.registers;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let stands = registers.get(SINCE)?;
+        let since = stands
+            .as_deref()
+            .and_then(|text| std::str::from_utf8(text).ok()?.parse().ok())
+            .map(Duration::from_secs);
+        if since.is_some_and(|since| now.saturating_sub(since) < age) {
+            return Ok(false);
+        }
+        let next = now.as_secs().to_string();
+        let swapped = registers.swap(SINCE, stands.as_deref(), next.as_bytes())?;
+        Ok(since.is_some() && matches!(swapped, Swapped::Done))
     }
 
     /// First everybody accepts the new key, then it signs. Cut short in between, it is accepted and never used.

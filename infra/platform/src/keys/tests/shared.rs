@@ -123,6 +123,29 @@ fn a_rotation_is_seen_by_all_nodes_and_no_token_is_refused_meanwhile() {
 }
 
 #[test]
+fn of_two_nodes_that_find_the_key_old_one_makes_the_next() {
+    let cluster = Cluster::new();
+    let nodes = [cluster.node(), cluster.node()];
+    let rotated = |age| {
+        std::thread::scope(|scope| {
+            let asking = nodes
+                .each_ref()
+                .map(|node| scope.spawn(move || node.rotate_signing_when_older(age).expect("looked")));
+            asking.map(|asked| asked.join().expect("it does not panic"))
+        })
+    };
+    let hour = Duration::from_secs(3_600);
+    assert_eq!(rotated(hour), [false, false], "the time begins to be counted");
+    let registers = cluster.registers();
+    let since = registers.get("signing-since").expect("it can be read");
+    let long_ago = registers.swap("signing-since", since.as_deref(), b"0");
+    long_ago.expect("it can be written");
+    let made = rotated(hour);
+    assert_eq!(made.iter().filter(|made| **made).count(), 1, "{made:?}");
+    assert_eq!(rotated(hour), [false, false]);
+}
+
+#[test]
 fn a_single_nodes_keys_become_those_of_a_cluster_whether_at_once_or_in_pieces() {
     let cluster = Cluster::new();
     let single = || Keys::open(cluster.dir.path()).expect("the keys can be opened");
