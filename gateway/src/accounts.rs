@@ -11,6 +11,7 @@ use crate::asking::{Asking, CONSISTENCY_TOKEN, consistency_header};
 use crate::auth::Caller;
 use crate::body::{Json, JsonOrNothing};
 use crate::edge::address::ClientAddress;
+use crate::encoded::{Caching, Encoded};
 use crate::gateway::Gateway;
 use crate::problem::{Kind, Problem, ProblemBody};
 use crate::tokens::{KeySet, Refresh};
@@ -221,29 +222,38 @@ async fn logout_by_delete(
 
 /// Who is signed in.
 #[utoipa::path(get, path = "/api/auth/profile", tag = "accounts", responses(
-    (status = 200, description = "The account", body = User),
+    (status = 200, description = "The account", body = User, headers(("ETag" = String, description = "Send it back as If-Match to change this version and no other"))),
+    (status = 304, description = "Not changed since the ETag in If-None-Match"),
     (status = 401, description = "Not signed in", body = ProblemBody, content_type = "application/problem+json"),
 ))]
-async fn profile(State(gateway): State<Gateway>, asking: Asking) -> Result<Response, Problem> {
-    gateway.own_profile(&asking).await
+async fn profile(
+    State(gateway): State<Gateway>,
+    asking: Asking,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    gateway.own_profile(&asking, &headers).await
 }
 
 /// The same as `/api/auth/profile`.
 #[utoipa::path(get, path = "/api/auth/user", operation_id = "get_profile_as_user", tag = "accounts", responses(
-    (status = 200, description = "The account", body = User, headers(("ETag" = String))),
+    (status = 200, description = "The account", body = User, headers(("ETag" = String, description = "Send it back as If-Match to change this version and no other"))),
+    (status = 304, description = "Not changed since the ETag in If-None-Match"),
     (status = 401, description = "Not signed in", body = ProblemBody, content_type = "application/problem+json"),
 ))]
-async fn profile_as_user(State(gateway): State<Gateway>, asking: Asking) -> Result<Response, Problem> {
-    gateway.own_profile(&asking).await
+async fn profile_as_user(
+    State(gateway): State<Gateway>,
+    asking: Asking,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    gateway.own_profile(&asking, &headers).await
 }
 
 impl Gateway {
-    async fn own_profile(&self, asking: &Asking) -> Result<Response, Problem> {
+    async fn own_profile(&self, asking: &Asking, headers: &HeaderMap) -> Result<Response, Problem> {
         let account = asking.caller.account()?;
         self.wait_for("accounts", asking.token()).await?;
         let (user, tag) = self.user(account).await?;
-        let headers = AppendHeaders([arranging::etag(&tag), NO_STORE]);
-        Ok((headers, axum::Json(user)).into_response())
+        Ok(Encoded::json(&user, &tag, Caching::Private).answer(headers))
     }
 }
 

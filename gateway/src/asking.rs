@@ -149,10 +149,28 @@ impl FromRequestParts<Gateway> for Asking {
             request: Visit::of(&parts.extensions).id,
             traceparent: traceparent(&parts.headers).map(str::to_owned),
             idempotency_key: idempotency_key(&parts.headers)?,
-            if_match: parts.headers.get(header::IF_MATCH).cloned(),
+            if_match: if_match(&parts.headers)?,
             token: token(&parts.headers, &gateway.parts().log)?,
         })
     }
+}
+
+/// Read by its form here; what it is compared with is the route's own business.
+fn if_match(headers: &HeaderMap) -> Result<Option<HeaderValue>, Problem> {
+    let Some(value) = headers.get(header::IF_MATCH) else {
+        return Ok(None);
+    };
+    let is_tag = |text: &str| {
+        let tag = text.trim().trim_start_matches("W/");
+        tag.len() >= 2 && tag.starts_with('"') && tag.ends_with('"')
+    };
+    let text = value.to_str().map(str::trim).unwrap_or_default();
+    if text == "*" || text.split(',').all(is_tag) {
+        return Ok(Some(value.clone()));
+    }
+    Err(Problem::malformed(
+        "If-Match must be an ETag as it was given, such as \"v3\", or *",
+    ))
 }
 
 pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {

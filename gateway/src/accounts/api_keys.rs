@@ -1,4 +1,4 @@
-//! API keys: what programs show instead of signing in. Shown once; only a hash is kept.
+//! API keys: what programs show instead of signing in. ApiKeyInfo once; only a hash is kept.
 
 use super::NO_STORE;
 use crate::asking::{Asking, consistency_header};
@@ -86,9 +86,14 @@ impl Gateway {
         format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    async fn shown_key(&self, account: AccountId, key: ApiKeyId, known: ApiKey) -> Result<Shown, Problem> {
+    async fn shown_key(
+        &self,
+        account: AccountId,
+        key: ApiKeyId,
+        known: ApiKey,
+    ) -> Result<ApiKeyInfo, Problem> {
         let name = self.opened(account, known.name, NAME).await?;
-        Ok(Shown {
+        Ok(ApiKeyInfo {
             id: key.0,
             name: name
                 .and_then(|name| String::from_utf8(name).ok())
@@ -101,7 +106,7 @@ impl Gateway {
 }
 
 #[derive(Deserialize, ToSchema)]
-pub(super) struct Wanted {
+pub(super) struct NewApiKey {
     /// What you call it; 1 to 100 characters.
     #[schema(example = "nightly import")]
     name: String,
@@ -115,7 +120,7 @@ pub(super) struct Wanted {
 
 /// An API key, without its secret.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Shown {
+pub(super) struct ApiKeyInfo {
     id: Uuid,
     #[schema(example = "nightly import")]
     name: String,
@@ -128,21 +133,21 @@ pub(super) struct Shown {
 }
 
 #[derive(Serialize, ToSchema)]
-pub(super) struct Created {
+pub(super) struct CreatedApiKey {
     #[serde(flatten)]
-    shown: Shown,
+    shown: ApiKeyInfo,
     /// Send it as `X-Api-Key`. It is not shown again.
     key: String,
 }
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct ApiKeys {
-    items: Vec<Shown>,
+    items: Vec<ApiKeyInfo>,
     /// Always nothing: an account has at most 50.
     next_cursor: Option<String>,
 }
 
-impl Wanted {
+impl NewApiKey {
     fn checked(self) -> Result<(String, Vec<Scope>, Option<Millis>), Problem> {
         let mut errors = vec![];
         let mut wrong = |pointer: &str, detail: String| {
@@ -178,8 +183,8 @@ impl Wanted {
 }
 
 /// Makes a key for programs. The answer is the only one that has it; asked again with the same Idempotency-Key, it is the same.
-#[utoipa::path(post, path = "/api/auth/api-keys", operation_id = "create_api_key", tag = "accounts", request_body = Wanted, responses(
-    (status = 201, description = "The key, to be kept safe: it is not shown again", body = Created),
+#[utoipa::path(post, path = "/api/auth/api-keys", operation_id = "create_api_key", tag = "accounts", request_body = NewApiKey, responses(
+    (status = 201, description = "The key, to be kept safe: it is not shown again", body = CreatedApiKey),
     (status = 401, description = "Not signed in", body = ProblemBody, content_type = "application/problem+json"),
     (status = 403, description = "A key cannot make keys", body = ProblemBody, content_type = "application/problem+json"),
     (status = 409, description = "Too many", body = ProblemBody, content_type = "application/problem+json"),
@@ -188,7 +193,7 @@ impl Wanted {
 pub(super) async fn create(
     State(gateway): State<Gateway>,
     asking: Asking,
-    Json { value, bytes }: Json<Wanted>,
+    Json { value, bytes }: Json<NewApiKey>,
 ) -> Result<Response, Problem> {
     let (account, _) = asking.caller.session()?;
     let (name, scopes, life) = value.checked()?;
@@ -208,7 +213,7 @@ pub(super) async fn create(
     let (state, _) = commands.state::<Account>(account.stream()).await?;
     let known = state.usable_key(key, now).map(|(_, known)| known.clone());
     let known = known.ok_or_else(|| Problem::not_found("API key"))?;
-    let created = Created {
+    let created = CreatedApiKey {
         shown: gateway.shown_key(account, key, known).await?,
         key: text,
     };

@@ -32,7 +32,7 @@ pub(super) struct NewPassword {
 
 /// A session of a person, somewhere.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Shown {
+pub(super) struct SessionInfo {
     id: Uuid,
     /// Whether it is the one that asks.
     current: bool,
@@ -52,8 +52,8 @@ pub(super) struct Shown {
 }
 
 #[derive(Serialize, ToSchema)]
-pub(super) struct Sessions {
-    items: Vec<Shown>,
+pub(super) struct SessionList {
+    items: Vec<SessionInfo>,
     /// Always nothing: an account has at most 100.
     next_cursor: Option<String>,
 }
@@ -138,7 +138,7 @@ pub(super) async fn change_password(
 
 /// Where one is signed in, the latest first.
 #[utoipa::path(get, path = "/api/auth/sessions", operation_id = "list_sessions", tag = "accounts", responses(
-    (status = 200, description = "The sessions that go on", body = Sessions),
+    (status = 200, description = "The sessions that go on", body = SessionList),
     (status = 401, description = "Not signed in", body = ProblemBody, content_type = "application/problem+json"),
     (status = 403, description = "Not for keys", body = ProblemBody, content_type = "application/problem+json"),
 ))]
@@ -161,7 +161,7 @@ pub(super) async fn list_sessions(
             .and_then(|text| serde_json::from_slice(&text).ok())
             .unwrap_or_default();
         let super::sessions::Client { user_agent, address } = client;
-        items.push(Shown {
+        items.push(SessionInfo {
             id: id.0,
             current: id == current,
             created_at: session.started_at,
@@ -172,7 +172,7 @@ pub(super) async fn list_sessions(
         });
     }
     items.sort_by_key(|shown| std::cmp::Reverse(shown.last_used_at));
-    let sessions = Sessions {
+    let sessions = SessionList {
         items,
         next_cursor: None,
     };

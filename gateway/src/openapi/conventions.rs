@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 /// Commands that take no version: what they end cannot be changed by anybody else.
 const WITHOUT_VERSION: &[(&str, &str)] = &[("delete", "/api/auth/logout")];
 
+/// What is asked by POST because an address is no place for a secret.
+const QUESTIONS: &[&str] = &["/api/auth/verify"];
+
 pub fn add(document: &mut Value) {
     super::for_each_operation(document, |path, method, operation| {
         let seen = Seen::of(path, method, operation);
@@ -46,7 +49,7 @@ struct Seen {
 impl Seen {
     fn of(path: &str, method: &str, operation: &Value) -> Self {
         let asks = path.starts_with("/api/");
-        let is_command = asks && method != "get";
+        let is_command = asks && method != "get" && !QUESTIONS.contains(&path);
         let parameters = operation["parameters"].as_array();
         let ways = operation["security"].as_array();
         Self {
@@ -74,7 +77,8 @@ impl Seen {
             Kind::Stale => self.takes_version,
             Kind::Invalid => self.asks && (self.has_body || self.has_query),
             Kind::KeyUsedBefore => self.is_command,
-            Kind::NotAllowed => self.is_signed,
+            // An API key may not be for that.
+            Kind::NotAllowed => self.is_signed || self.asks,
             // What only some do, they say themselves; another method is another operation.
             Kind::Conflict | Kind::RangeNotSatisfiable | Kind::MethodNotAllowed => false,
         }

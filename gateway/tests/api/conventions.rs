@@ -25,7 +25,7 @@ struct Operation {
 
 impl Operation {
     fn is_command(&self) -> bool {
-        self.method != "GET"
+        self.method != "GET" && self.path != "/api/auth/verify"
     }
 
     fn takes_version(&self) -> bool {

@@ -83,18 +83,6 @@ async fn what_one_wrote_one_reads() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_cannot_be_reached_is_answered_by_patience_and_then_503() {
-    let world = World::open().await;
-    let answer = world
-        .get("/api/videos")
-        .header("consistency-token", "0:1000000")
-        .send()
-        .await;
-    check(&answer, 503);
-    assert_eq!(answer.header("retry-after"), "1");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_change_keeps_what_it_does_not_mention() {
     let world = World::open().await;
     let ada = world.person("ada").await;
