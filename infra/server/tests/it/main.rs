@@ -9,6 +9,7 @@ mod command;
 mod corpus;
 mod crowd;
 mod disk;
+mod edge;
 mod faults;
 mod generated_client;
 mod kill;
