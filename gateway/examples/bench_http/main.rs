@@ -1,4 +1,5 @@
-//! Measures the gateway beside bare axum routes: commands over HTTP, and a page of the catalogue.
+//! Measures the gateway beside bare axum routes: commands over HTTP, and a page of the catalogue; and beside itself: the page
+//! for somebody who is signed in, and while others sign in.
 //!
 //! One process, one runtime, loopback, 64 keep-alive connections without pipelining; rounds of the product and of
 //! the ideal alternate, and medians are compared. Prints a line of JSON for each figure. Arguments: seconds per round
@@ -18,6 +19,8 @@ use world::World;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 const CONNECTIONS: usize = 64;
+/// People who sign in all the time, each on a connection of their own.
+const SIGN_INS: usize = 32;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -72,6 +75,43 @@ async fn measure(length: Duration, rounds: usize, only: &str) {
         everybody(world.list_request("Consistency-Token: 0:0\r\n")),
     );
     compare("page of 20, uncached", "requests/s", &uncached, &ideal, None).await;
+
+    // Beside the same page without authentication.
+    let signed_in = Load::new(product, everybody(world.signed_in_list_request()));
+    compare(
+        "page of 20, signed in",
+        "requests/s",
+        &signed_in,
+        &page,
+        Some(0.7),
+    )
+    .await;
+
+    // Beside the same requests while nobody signs in.
+    let figure = "page of 20, during 32 parallel log-ins";
+    if figure.contains(only) {
+        let sign_ins = Load::new(product, singly(world.sign_in_requests(SIGN_INS).await));
+        let pairs = during(&page, &sign_ins, length, rounds).await;
+        report(figure, "requests/s", &pairs, None);
+    }
+}
+
+/// A connection for each of the requests.
+fn singly(requests: Vec<Vec<u8>>) -> Vec<Vec<Vec<u8>>> {
+    requests.into_iter().map(|request| vec![request]).collect()
+}
+
+/// Rounds of a load beside another and alone, after one of each to warm up.
+async fn during(load: &Load, other: &Load, length: Duration, rounds: usize) -> Vec<(Round, Round)> {
+    let mut pairs = vec![];
+    for round in 0..=rounds {
+        let (beside, _) = tokio::join!(load.run(length), other.run(length));
+        let pair = (beside, load.run(length).await);
+        if round > 0 {
+            pairs.push(pair);
+        }
+    }
+    pairs
 }
 
 /// Rounds of the product and of the ideal in turn, after one of each to warm up.

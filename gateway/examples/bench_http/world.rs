@@ -11,7 +11,7 @@ use spool_domain::videos::{Described, Source, Visibility};
 use spool_gateway::{Gateway, Parts};
 use spool_log::Log;
 use spool_platform::clock::Clock;
-use spool_platform::config::Config;
+use spool_platform::config::{Config, Limits, Rate};
 use spool_platform::keys::Keys;
 use spool_platform::signals::Signals;
 use spool_platform::telemetry;
@@ -29,6 +29,8 @@ use uuid::Uuid;
 
 const DESCRIPTION: &str = "A large and lovable rabbit deals with three tiny bullies, led by a flying squirrel, who are \
                            determined to squelch his happiness.";
+
+const PASSWORD: &str = "correct horse battery";
 
 pub struct World {
     gateway: Gateway,
@@ -80,7 +82,7 @@ impl World {
             });
         }
         let gateway = Gateway::new(Parts {
-            config: Arc::new(Config::default()),
+            config: Arc::new(unlimited()),
             clock,
             log: log.clone(),
             commands: commands.clone(),
@@ -90,7 +92,7 @@ impl World {
             keys,
             metrics: telemetry::metrics(),
         });
-        let (owner, token) = register(&gateway).await;
+        let (owner, token) = register(&gateway, "ada").await;
         let videos = fill(&commands, owner, videos).await;
         projections
             .caught_up(Duration::from_secs(30))
@@ -136,6 +138,31 @@ impl World {
         vec![change("A"), change("B")]
     }
 
+    /// The same page, for somebody who is signed in.
+    pub fn signed_in_list_request(&self) -> Vec<u8> {
+        self.list_request(&format!("Authorization: Bearer {}\r\n", self.token))
+    }
+
+    /// Further people, and for each the request that signs them in.
+    pub async fn sign_in_requests(&self, people: usize) -> Vec<Vec<u8>> {
+        let mut requests = vec![];
+        for number in 0..people {
+            let name = format!("person-{number}");
+            register(&self.gateway, &name).await;
+            let body =
+                serde_json::json!({"email": format!("{name}@example.org"), "password": PASSWORD}).to_string();
+            let length = body.len();
+            requests.push(
+                format!(
+                    "POST /api/auth/login HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n\
+                     Content-Length: {length}\r\n\r\n{body}"
+                )
+                .into_bytes(),
+            );
+        }
+        requests
+    }
+
     pub fn list_request(&self, headers: &str) -> Vec<u8> {
         format!("GET /api/videos HTTP/1.1\r\nHost: bench\r\n{headers}\r\n").into_bytes()
     }
@@ -156,10 +183,30 @@ impl World {
     }
 }
 
-async fn register(gateway: &Gateway) -> (AccountId, String) {
+/// With limits that are counted as always, and that nothing here reaches.
+fn unlimited() -> Config {
+    let high = || {
+        Some(Rate::Of {
+            requests: 1_000_000_000,
+            seconds: 1,
+        })
+    };
+    let mut config = Config::default();
+    config.limits = Limits {
+        preset: config.limits.preset,
+        sign_in: high(),
+        commands: high(),
+        queries: high(),
+        media: high(),
+        sockets: high(),
+    };
+    config
+}
+
+async fn register(gateway: &Gateway, name: &str) -> (AccountId, String) {
     let body = serde_json::json!({
-        "email": "ada@example.org", "password": "correct horse battery",
-        "first_name": "Ada", "last_name": "Lovelace", "username": "ada",
+        "email": format!("{name}@example.org"), "password": PASSWORD,
+        "first_name": "Ada", "last_name": "Lovelace", "username": name,
     });
     let request = axum::http::Request::post("/api/auth/register")
         .header("content-type", "application/json")

@@ -46,8 +46,9 @@ pub const BENCHES: &[Bench] = &[
         name: "http",
         package: "spool-gateway",
         about: "Commands over HTTP (token checked, JSON in, durable, answered) by 64 connections, beside a bare axum \
-                route that only group-commits the same bytes; and a page of 20 of the catalogue, beside a bare route \
-                that returns the same bytes.",
+                route that only group-commits the same bytes; a page of 20 of the catalogue, beside a bare route \
+                that returns the same bytes; that page for somebody who is signed in, beside the same without \
+                authentication; and that page while 32 people sign in again and again, beside the same while nobody does.",
         needs_servers: false,
     },
     Bench {
