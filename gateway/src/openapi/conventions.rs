@@ -28,6 +28,7 @@ pub fn add(document: &mut Value) {
         .flat_map(|all| all.values_mut())
     {
         name_header(answer, "X-Request-Id");
+        name_limits(answer);
     }
 }
 
@@ -35,6 +36,8 @@ pub fn add(document: &mut Value) {
 struct Seen {
     /// It reads who asks and how; what is there for machines alone does not.
     asks: bool,
+    /// Requests are counted: all but those of whoever watches over the node.
+    is_limited: bool,
     is_command: bool,
     takes_version: bool,
     revalidates: bool,
@@ -54,6 +57,7 @@ impl Seen {
         let ways = operation["security"].as_array();
         Self {
             asks,
+            is_limited: path != "/metrics" && !path.starts_with("/health"),
             is_command,
             takes_version: is_command && method != "post" && !WITHOUT_VERSION.contains(&(method, path)),
             revalidates: operation["responses"].get("304").is_some(),
@@ -71,7 +75,8 @@ impl Seen {
             Kind::Malformed | Kind::SignInNeeded | Kind::Defect | Kind::Unavailable | Kind::NoRoom => {
                 self.asks
             }
-            Kind::Limited | Kind::AddressTooLong | Kind::HeadersTooLarge => true,
+            Kind::AddressTooLong | Kind::HeadersTooLarge => true,
+            Kind::Limited => self.is_limited,
             Kind::NotFound => self.has_id,
             Kind::TookTooLong | Kind::TooLarge | Kind::WrongType => self.has_body,
             Kind::Stale => self.takes_version,
@@ -149,6 +154,9 @@ impl Seen {
                 }
             }
             name_header(answer, "X-Request-Id");
+            if self.is_limited {
+                name_limits(answer);
+            }
             if self.is_command && status.starts_with('2') {
                 name_header(answer, "Consistency-Token");
             }
@@ -165,6 +173,11 @@ impl Seen {
 
 fn is_problem(content: &Value) -> bool {
     content.get("application/problem+json").is_some()
+}
+
+fn name_limits(answer: &mut Value) {
+    name_header(answer, "RateLimit");
+    name_header(answer, "RateLimit-Policy");
 }
 
 /// Names a header that is described once, in place of what was said of it here.

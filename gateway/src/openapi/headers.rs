@@ -74,6 +74,18 @@ pub fn headers() -> Value {
             "Where it is, or where to go.",
         ),
         header("Retry-After", true, json!(1), "Seconds after which to ask again."),
+        header(
+            "RateLimit",
+            false,
+            json!("\"queries\";r=2999;t=1"),
+            "How many requests are left (`r`), and in how many seconds all of them are back (`t`). Missing where nothing is limited.",
+        ),
+        header(
+            "RateLimit-Policy",
+            false,
+            json!("\"queries\";q=3000;w=60"),
+            "How many requests are taken (`q`) in how many seconds (`w`): draft-ietf-httpapi-ratelimit-headers-10.",
+        ),
         header("WWW-Authenticate", true, json!("Bearer"), "How to say who asks."),
         header(
             "Allow",

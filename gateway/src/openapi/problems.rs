@@ -45,7 +45,7 @@ const fn headers_of(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::SignInNeeded => &["WWW-Authenticate"],
         Kind::MethodNotAllowed => &["Allow"],
-        Kind::Unavailable | Kind::NoRoom | Kind::Limited => &["Retry-After"],
+        Kind::Limited | Kind::Unavailable | Kind::NoRoom => &["Retry-After"],
         Kind::RangeNotSatisfiable => &["Content-Range"],
         _ => &[],
     }
@@ -99,6 +99,10 @@ const fn said_of(kind: Kind) -> (&'static str, &'static str) {
             "The body is too large",
             "the body must be at most 65536 bytes long",
         ),
+        Kind::AddressTooLong => (
+            "The address with its query is too long",
+            "an address may have 8192 bytes, and this one has 9022",
+        ),
         Kind::WrongType => (
             "The body has the wrong type",
             "the body must be JSON, with Content-Type: application/json",
@@ -111,24 +115,20 @@ const fn said_of(kind: Kind) -> (&'static str, &'static str) {
                 _ => "this Idempotency-Key came with another request before",
             },
         ),
+        Kind::Limited => (
+            "More requests than are taken in a while, or more attempts to sign in; see Retry-After and RateLimit-Policy",
+            "that is more than is taken in a while; RateLimit-Policy says how much is",
+        ),
+        Kind::HeadersTooLarge => (
+            "The headers are too large",
+            "all headers together may have 32768 bytes, and these have 40012",
+        ),
         Kind::Unavailable | Kind::NoRoom => (
             "Something that this needs is away, or there is no room; see Retry-After",
             match kind {
                 Kind::Unavailable => "changes cannot be taken at the moment",
                 _ => "there is no room left to keep this; please try again later",
             },
-        ),
-        Kind::AddressTooLong => (
-            "The address is longer than anything here is called",
-            "the address must be at most 8192 bytes long",
-        ),
-        Kind::HeadersTooLarge => (
-            "The headers are larger than any client needs",
-            "the headers must be at most 16384 bytes together",
-        ),
-        Kind::Limited => (
-            "Too many requests; see Retry-After and RateLimit",
-            "too many requests; the next is taken in 3 seconds",
         ),
         Kind::Defect => (
             "A mistake of ours; it is written down below the request's id",
