@@ -7,7 +7,7 @@
 use super::address::ClientAddress;
 use super::buckets::{Buckets, Quota, Standing, Verdict};
 use super::visit::Visit;
-use crate::auth::Caller;
+use crate::auth::{Caller, Means};
 use crate::problem::Problem;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -83,6 +83,8 @@ enum Who {
     /// A customer's address.
     Address(u128),
     Person(Uuid),
+    /// Apart from its owner, who has some tens of keys at most.
+    Key(Uuid),
 }
 
 /// The limits of this node. They are counted in its memory only: on each of several nodes anew.
@@ -215,10 +217,13 @@ struct Open {
 
 /// Counts the request for whoever asks, now that their credentials are known to be good. To be called once a request.
 pub fn charge(extensions: &Extensions, caller: &Caller) -> Result<(), Problem> {
-    match (extensions.get::<Meter>(), caller.actor().account()) {
-        (Some(meter), Some(account)) => meter.charge(Who::Person(account.0)),
-        _ => Ok(()),
-    }
+    let (Some(meter), Caller::Person(credential)) = (extensions.get::<Meter>(), caller) else {
+        return Ok(());
+    };
+    meter.charge(match credential.means {
+        Means::Session(_) => Who::Person(credential.account.0),
+        Means::ApiKey(key, _) => Who::Key(key.0),
+    })
 }
 
 impl Meter {

@@ -104,6 +104,25 @@ async fn a_person_has_one_quota_wherever_they_are_and_no_share_in_that_of_their_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_api_key_has_a_quota_apart_from_its_owners() {
+    let world = World::open_with(limited).await;
+    let ada = world.person("ada").await;
+    let wanted = json!({"name": "a script", "scopes": ["videos:read"]});
+    let made = world
+        .post("/api/auth/api-keys")
+        .by(&ada)
+        .json(&wanted)
+        .send()
+        .await;
+    check(&made, 201);
+    let key = made.json()["key"].as_str().expect("it is shown once").to_owned();
+    let by_key = || world.get("/api/videos").header("x-api-key", &key);
+    assert_eq!(statuses(4, by_key).await, [200, 200, 200, 429]);
+    let by_owner = || world.get("/api/videos").by(&ada);
+    assert_eq!(statuses(4, by_owner).await, [200, 200, 200, 429]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn credentials_that_prove_nothing_are_counted_for_where_they_come_from() {
     let change = |config: &mut Config| {
         limited(config);
@@ -182,13 +201,13 @@ async fn whoever_guesses_passwords_is_slowed_down_whether_or_not_there_is_an_acc
     assert_eq!(answers[0].1, "90");
     // The right one is no way around, or it could be found out.
     check(
-        &log_in(&world, "ada", "correct horse battery", "192.0.2.1")
+        &log_in(&world, "ada", "correct horse battery staple", "192.0.2.1")
             .send()
             .await,
         429,
     );
     check(
-        &log_in(&world, "ada", "correct horse battery", "198.51.100.1")
+        &log_in(&world, "ada", "correct horse battery staple", "198.51.100.1")
             .send()
             .await,
         200,
@@ -199,7 +218,7 @@ async fn whoever_guesses_passwords_is_slowed_down_whether_or_not_there_is_an_acc
 async fn nobody_is_locked_out_by_what_others_guess() {
     let world = World::open_with(behind_a_proxy).await;
     world.person("ada").await;
-    let at_home = || log_in(&world, "ada", "correct horse battery", "198.51.100.7");
+    let at_home = || log_in(&world, "ada", "correct horse battery staple", "198.51.100.7");
     check(&at_home().send().await, 200);
     let mut let_through = 0;
     for stranger in 1..=15 {
@@ -210,7 +229,7 @@ async fn nobody_is_locked_out_by_what_others_guess() {
     }
     assert_eq!(let_through, 100);
     check(
-        &log_in(&world, "ada", "correct horse battery", "203.0.99.1")
+        &log_in(&world, "ada", "correct horse battery staple", "203.0.99.1")
             .send()
             .await,
         429,
