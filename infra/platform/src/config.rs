@@ -1,4 +1,5 @@
 //! Settings: one TOML file, the environment (`SPOOL_UPLOADS_MAX_BYTES`) over it, flags over both.
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -7,18 +8,21 @@ use serde::{Deserialize, Serialize};
 mod edge;
 mod fields;
 mod layers;
+mod named;
 mod needs;
 mod print;
+mod providers;
 mod secret;
 mod servers;
 
 pub use edge::{AccessLog, Edge, Limits, Networks, Origins, Preset, ProxyHeader, Rate};
 pub use layers::ConfigError;
+pub use providers::{ExternalIssuer, Oidc};
 pub use secret::Secret;
 pub use servers::{Cluster, Consistency, Cql, Kafka, S3};
 
 /// What the process runs with. What each field means, its unit and its default are written once, in
-/// `config/fields.rs`, and printed by `--print-config`.
+/// `config/fields.rs` and `config/named.rs`, and printed by `--print-config`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -114,6 +118,11 @@ pub struct Auth {
     pub signing_key_days: u32,
     pub open_registration: bool,
     pub default_role: String,
+    /// By name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub oidc: BTreeMap<String, Oidc>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub external_issuers: BTreeMap<String, ExternalIssuer>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -25,6 +25,7 @@ mod signing;
 use master::Master;
 use persons::Persons;
 pub use promotion::Given;
+use sealing::SealingKey;
 use signing::Signing;
 pub use signing::{SigningKey, VerifyingKey};
 
@@ -167,6 +168,19 @@ impl Keys {
         let key = self.0.persons.key(person)?;
         let sealed = URL_SAFE_NO_PAD.decode(sealed).map_err(|_| KeysError::Damaged)?;
         key.open(&sealed, &bound(person, aad)).ok_or(KeysError::Damaged)
+    }
+
+    /// Seals what a browser keeps for us under the secret derived for `name` (AES-256-GCM) to URL-safe text. Any node with the same
+    /// master key opens it.
+    pub fn seal_for(&self, name: &str, plaintext: &[u8]) -> String {
+        let key = SealingKey::new(&self.derive(name));
+        URL_SAFE_NO_PAD.encode(key.seal(plaintext, name.as_bytes()))
+    }
+
+    /// Opens what [`Keys::seal_for`] made for the same name; nothing when it was altered or sealed for another one.
+    pub fn open_for(&self, name: &str, sealed: &str) -> Option<Vec<u8>> {
+        let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        SealingKey::new(&self.derive(name)).open(&sealed, name.as_bytes())
     }
 
     /// Destroys the person's key for ever; durable on return, and quiet when done before. A later seal is refused

@@ -21,7 +21,12 @@ pub(super) enum Kind {
     Bytes,
 }
 
-const fn field(key: &'static str, kind: Kind, default: &'static str, meaning: &'static str) -> Field {
+pub(super) const fn field(
+    key: &'static str,
+    kind: Kind,
+    default: &'static str,
+    meaning: &'static str,
+) -> Field {
     Field {
         key,
         kind,
@@ -31,7 +36,7 @@ const fn field(key: &'static str, kind: Kind, default: &'static str, meaning: &'
     }
 }
 
-const fn optional(key: &'static str, meaning: &'static str) -> Field {
+pub(super) const fn optional(key: &'static str, meaning: &'static str) -> Field {
     Field {
         key,
         kind: Kind::Text,
@@ -41,7 +46,7 @@ const fn optional(key: &'static str, meaning: &'static str) -> Field {
     }
 }
 
-const fn secret(key: &'static str, meaning: &'static str) -> Field {
+pub(super) const fn secret(key: &'static str, meaning: &'static str) -> Field {
     Field {
         secret: true,
         ..optional(key, meaning)
@@ -393,11 +398,16 @@ pub(super) const FIELDS: &[Field] = &[
 
 impl Field {
     pub fn variable(&self) -> String {
-        format!("SPOOL_{}", self.key.replace('.', "_").to_uppercase())
+        variable_of(self.key)
     }
 
     /// The section (empty for none) and the name within it.
     pub fn section_and_name(&self) -> (&'static str, &'static str) {
         self.key.split_once('.').unwrap_or(("", self.key))
     }
+}
+
+/// The environment variable of a key, which may have a name in it. A dash cannot stand in a variable.
+pub(super) fn variable_of(key: &str) -> String {
+    format!("SPOOL_{}", key.replace(['.', '-'], "_").to_uppercase())
 }

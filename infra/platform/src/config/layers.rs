@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::fields::{FIELDS, Field, Kind};
-use super::{Config, needs};
+use super::{Config, named, needs};
 
 /// Why there is no configuration. Every message names where the bad value came from.
 #[derive(Debug, thiserror::Error)]
@@ -19,24 +19,25 @@ pub enum ConfigError {
     Unknown {
         origin: String,
         key: String,
-        nearest: &'static str,
+        nearest: String,
     },
     #[error("{origin}: {key} cannot be {value}: {reason}")]
     Value {
         origin: String,
-        key: &'static str,
+        key: String,
         value: String,
         reason: String,
     },
     #[error("{key} must be set ({variable}, or --set {key}=…), because {because}")]
     Missing {
-        key: &'static str,
+        key: String,
         variable: String,
-        because: &'static str,
+        because: String,
     },
 }
 
-type Values = BTreeMap<&'static str, (String, Value)>;
+/// By key: where a value came from, and the value.
+type Values = BTreeMap<String, (String, Value)>;
 
 pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
@@ -53,7 +54,12 @@ pub(super) fn merge(
     let mut values = Values::new();
     for field in FIELDS {
         if let Some(default) = field.default {
-            set(&mut values, "default", field, Value::String(default.to_owned()))?;
+            set(
+                &mut values,
+                "default",
+                (field, field.key),
+                Value::String(default.to_owned()),
+            )?;
         }
     }
     if let Some(text) = file_text {
@@ -64,24 +70,18 @@ pub(super) fn merge(
         FIELDS.iter().map(|field| (field.variable(), field)).collect();
     for (name, value) in environment {
         // Other variables of this prefix belong to tests and to other programs: unknown ones are nobody's error.
-        if let Some(field) = by_variable.get(&name) {
-            set(
-                &mut values,
-                &format!("environment variable {name}"),
-                field,
-                Value::String(value),
-            )?;
+        let place = by_variable.get(&name).map(|field| (*field, field.key.to_owned()));
+        if let Some((field, key)) = place.or_else(|| named::by_variable(&name)) {
+            let origin = format!("environment variable {name}");
+            set(&mut values, &origin, (field, &key), Value::String(value))?;
         }
     }
     for (key, value) in flags {
         let field = find("flag", key)?;
-        set(
-            &mut values,
-            &format!("flag for {key}"),
-            field,
-            Value::String(value.clone()),
-        )?;
+        let origin = format!("flag for {key}");
+        set(&mut values, &origin, (field, key), Value::String(value.clone()))?;
     }
+    lay_defaults_of_named(&mut values)?;
     let config = typed(values)?;
     needs::check(&config)?;
     Ok(config)
@@ -91,22 +91,41 @@ fn lay_table(values: &mut Values, prefix: &str, table: &Table) -> Result<(), Con
     for (name, value) in table {
         let key = format!("{prefix}{name}");
         match value {
-            Value::Table(inner) if prefix.is_empty() => lay_table(values, &format!("{key}."), inner)?,
-            value => set(
-                values,
-                "configuration file",
-                find("configuration file", &key)?,
-                value.clone(),
-            )?,
+            Value::Table(inner) if prefix.is_empty() || named::is_table(&key) => {
+                lay_table(values, &format!("{key}."), inner)?
+            }
+            value => {
+                let field = find("configuration file", &key)?;
+                set(values, "configuration file", (field, &key), value.clone())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is left out of a table with a name of its own is as for all others.
+fn lay_defaults_of_named(values: &mut Values) -> Result<(), ConfigError> {
+    let keys: Vec<String> = values.keys().cloned().collect();
+    for (family, name) in keys.iter().filter_map(|key| named::family_of(key)) {
+        for field in family.fields {
+            let key = named::with_name(field, name);
+            if let (Some(default), false) = (field.default, values.contains_key(&key)) {
+                set(
+                    values,
+                    "default",
+                    (field, &key),
+                    Value::String(default.to_owned()),
+                )?;
+            }
         }
     }
     Ok(())
 }
 
 fn find(origin: &str, key: &str) -> Result<&'static Field, ConfigError> {
-    FIELDS
-        .iter()
-        .find(|field| field.key == key)
+    let known = FIELDS.iter().find(|field| field.key == key);
+    known
+        .or_else(|| named::field_of(key))
         .ok_or_else(|| ConfigError::Unknown {
             origin: origin.to_owned(),
             key: key.to_owned(),
@@ -115,10 +134,15 @@ fn find(origin: &str, key: &str) -> Result<&'static Field, ConfigError> {
 }
 
 /// The known key with the fewest edits between; a wrong section costs no more than a wrong letter would.
-fn nearest(key: &str) -> &'static str {
+fn nearest(key: &str) -> String {
+    if let Some((family, name)) = named::family_of(key) {
+        let keys = family.fields.iter().map(|field| named::with_name(field, name));
+        return keys.min_by_key(|known| edits(key, known)).unwrap_or_default();
+    }
     let name = key.rsplit('.').next().unwrap_or(key);
     let cost = |field: &&Field| edits(key, field.key).min(edits(name, field.section_and_name().1) + 1);
-    FIELDS.iter().min_by_key(cost).map_or("", |field| field.key)
+    let field = FIELDS.iter().min_by_key(cost);
+    field.map_or_else(String::new, |field| field.key.to_owned())
 }
 
 fn edits(from: &str, to: &str) -> usize {
@@ -136,13 +160,19 @@ fn edits(from: &str, to: &str) -> usize {
     row[to.len()]
 }
 
-fn set(values: &mut Values, origin: &str, field: &'static Field, value: Value) -> Result<(), ConfigError> {
-    let value = checked(field, &value).map_err(|reason| bad(origin, field, &value, reason))?;
-    values.insert(field.key, (origin.to_owned(), value));
+/// The key is the field's own, or has a name where the field's has none.
+fn set(
+    values: &mut Values,
+    origin: &str,
+    (field, key): (&'static Field, &str),
+    value: Value,
+) -> Result<(), ConfigError> {
+    let value = checked(field, &value).map_err(|reason| bad(origin, (field, key), &value, reason))?;
+    values.insert(key.to_owned(), (origin.to_owned(), value));
     Ok(())
 }
 
-fn bad(origin: &str, field: &Field, value: &Value, reason: String) -> ConfigError {
+fn bad(origin: &str, (field, key): (&Field, &str), value: &Value, reason: String) -> ConfigError {
     let value = if field.secret {
         "(a secret)".to_owned()
     } else {
@@ -150,7 +180,7 @@ fn bad(origin: &str, field: &Field, value: &Value, reason: String) -> ConfigErro
     };
     ConfigError::Value {
         origin: origin.to_owned(),
-        key: field.key,
+        key: key.to_owned(),
         value,
         reason,
     }
@@ -209,22 +239,25 @@ fn typed(values: Values) -> Result<Config, ConfigError> {
     let mut all = Table::new();
     for field in FIELDS {
         let value = values.get(field.key).map(|(_, value)| value.clone());
-        insert(&mut all, field, value);
+        insert(&mut all, field.key, value);
+    }
+    let of_named = values.iter().filter(|(key, _)| named::family_of(key).is_some());
+    for (key, (_, value)) in of_named {
+        insert(&mut all, key, Some(value.clone()));
     }
     Config::deserialize(all.clone()).map_err(|error| blame(&values, &error))
 }
 
 /// A section is there even when nothing in it has a value.
-fn insert(table: &mut Table, field: &Field, value: Option<Value>) {
-    let (section, name) = field.section_and_name();
-    let place = match section {
-        "" => Some(table),
-        section => table
+fn insert(table: &mut Table, key: &str, value: Option<Value>) {
+    let mut sections: Vec<&str> = key.split('.').collect();
+    let name = sections.pop().unwrap_or_default();
+    let place = sections.into_iter().fold(table, |table, section| {
+        let inner = table
             .entry(section.to_owned())
-            .or_insert_with(|| Value::Table(Table::new()))
-            .as_table_mut(),
-    };
-    let place = place.expect("a section is never also a field");
+            .or_insert_with(|| Value::Table(Table::new()));
+        inner.as_table_mut().expect("a section is never also a field")
+    });
     if let Some(value) = value {
         place.insert(name.to_owned(), value);
     }
@@ -242,7 +275,7 @@ fn blame(values: &Values, error: &toml::de::Error) -> ConfigError {
             } else {
                 good
             };
-            insert(&mut all, other, tried);
+            insert(&mut all, other.key, tried);
         }
         Config::deserialize(all).is_err()
     };
@@ -251,5 +284,5 @@ fn blame(values: &Values, error: &toml::de::Error) -> ConfigError {
         .get(field.key)
         .cloned()
         .unwrap_or(("default".to_owned(), Value::Boolean(false)));
-    bad(&origin, field, &value, error.message().to_owned())
+    bad(&origin, (field, field.key), &value, error.message().to_owned())
 }

@@ -1,8 +1,11 @@
 //! Settings that need each other: what one of them says, another one must be there for.
-use super::fields::FIELDS;
-use super::{BlobsBackend, Config, ConfigError, LogBackend, TablesBackend};
+use super::fields::variable_of;
+use super::{BlobsBackend, Config, ConfigError, ExternalIssuer, LogBackend, Oidc, TablesBackend};
 
-/// Refuses the first setting that is missing.
+/// What an account may be, as `auth.external_issuers.NAME.roles` names it.
+const ROLES: [&str; 4] = ["viewer", "creator", "admin", "service"];
+
+/// Refuses the first setting that is missing, or that another one makes void.
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     let Config {
         kafka, cql, s3, edge, ..
@@ -41,12 +44,103 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         ),
     ];
     let missing = needs.into_iter().find(|(is_missing, ..)| *is_missing);
-    missing.map_or(Ok(()), |(_, key, because)| {
-        let field = FIELDS.iter().find(|field| field.key == key);
-        Err(ConfigError::Missing {
-            key,
-            variable: field.map(super::fields::Field::variable).unwrap_or_default(),
-            because,
-        })
-    })
+    if let Some((_, key, because)) = missing {
+        return Err(is_missing(key.to_owned(), because.to_owned()));
+    }
+    for (name, provider) in &config.auth.oidc {
+        check_provider(&format!("auth.oidc.{name}"), provider)?;
+    }
+    for (name, issuer) in &config.auth.external_issuers {
+        check_issuer(&format!("auth.external_issuers.{name}"), issuer)?;
+    }
+    Ok(())
+}
+
+fn check_provider(table: &str, provider: &Oidc) -> Result<(), ConfigError> {
+    if provider.client_id.is_none() {
+        return Err(is_missing(
+            format!("{table}.client_id"),
+            format!("{table} is a provider to sign in with"),
+        ));
+    }
+    let addresses = [
+        ("authorize_url", &provider.authorize_url),
+        ("token_url", &provider.token_url),
+        ("userinfo_url", &provider.userinfo_url),
+    ];
+    for (name, value) in addresses {
+        let key = format!("{table}.{name}");
+        match (value, &provider.issuer) {
+            (None, None) => {
+                return Err(is_missing(
+                    key,
+                    format!("{table}.issuer is not, which would tell it"),
+                ));
+            }
+            (Some(value), Some(_)) => {
+                let reason = "the issuer's discovery document tells it; leave out one of the two";
+                return Err(is_void(key, value, reason));
+            }
+            (None, Some(_)) | (Some(_), None) => {}
+        }
+    }
+    let all = [("issuer", &provider.issuer), ("emails_url", &provider.emails_url)];
+    for (name, value) in all.into_iter().chain(addresses) {
+        check_address(&format!("{table}.{name}"), value.as_deref())?;
+    }
+    Ok(())
+}
+
+fn check_issuer(table: &str, issuer: &ExternalIssuer) -> Result<(), ConfigError> {
+    for (name, value) in [("issuer", &issuer.issuer), ("audience", &issuer.audience)] {
+        if value.is_none() {
+            let because = format!("{table} is an issuer whose tokens are accepted");
+            return Err(is_missing(format!("{table}.{name}"), because));
+        }
+    }
+    check_address(&format!("{table}.issuer"), issuer.issuer.as_deref())?;
+    let because = || format!("{table} has the other one of the two");
+    match (&issuer.role_claim, &issuer.roles) {
+        (None, None) => Ok(()),
+        (Some(_), None) => Err(is_missing(format!("{table}.roles"), because())),
+        (None, Some(_)) => Err(is_missing(format!("{table}.role_claim"), because())),
+        (Some(_), Some(roles)) => {
+            let is_good = |pair: &str| {
+                let role = pair.split_once('=').map(|(_, role)| role.trim());
+                role.is_some_and(|role| ROLES.contains(&role))
+            };
+            if roles.split(',').all(is_good) {
+                return Ok(());
+            }
+            let reason = "pairs such as staff=creator,ops=admin are expected, of roles viewer, creator, admin and service";
+            Err(is_void(format!("{table}.roles"), roles, reason))
+        }
+    }
+}
+
+fn check_address(key: &str, address: Option<&str>) -> Result<(), ConfigError> {
+    match address {
+        Some(address) if !(address.starts_with("https://") || address.starts_with("http://")) => Err(
+            is_void(key.to_owned(), address, "it must start with https:// or http://"),
+        ),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn is_missing(key: String, because: String) -> ConfigError {
+    let variable = variable_of(&key);
+    ConfigError::Missing {
+        key,
+        variable,
+        because,
+    }
+}
+
+fn is_void(key: String, value: &str, reason: &str) -> ConfigError {
+    ConfigError::Value {
+        origin: "configuration".to_owned(),
+        key,
+        value: format!("{value:?}"),
+        reason: reason.to_owned(),
+    }
 }

@@ -2,6 +2,8 @@
 use super::fields::{FIELDS, Field, Kind};
 use super::*;
 
+mod named;
+
 fn flags(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs
         .iter()

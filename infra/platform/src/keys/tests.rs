@@ -13,6 +13,18 @@ fn keep_all(open: &dyn Fn() -> Keys) {
     an_erased_person_is_erased_for_ever(open);
     many_threads_agree_on_one_new_key(&open());
     tokens_signed_before_a_rotation_are_still_accepted(open);
+    what_a_browser_keeps_opens_for_its_purpose_also_after_a_restart(open);
+}
+
+fn what_a_browser_keeps_opens_for_its_purpose_also_after_a_restart(open: &dyn Fn() -> Keys) {
+    let sealed = open().seal_for("attempt", b"state");
+    assert_eq!(
+        open().open_for("attempt", &sealed).as_deref(),
+        Some(&b"state"[..])
+    );
+    assert_eq!(open().open_for("code", &sealed), None);
+    assert_eq!(open().open_for("attempt", &sealed[1..]), None);
+    assert_eq!(open().open_for("attempt", "no such text!"), None);
 }
 
 fn everything_is_the_same_after_a_restart(open: &dyn Fn() -> Keys) {
