@@ -14,8 +14,9 @@ processes_of() {
         kafka3) brokers kafka3 "$KAFKA3_PORTS" ;;
         cassandra) echo "cassandra/1 $CASSANDRA_PORT cassandra/start.sh $CASSANDRA_PORT $CASSANDRA_STORAGE_PORT" ;;
         s3) echo "s3/1 $S3_PORT s3/start.sh $S3_PORT" ;;
+        oidc) echo "oidc/1 $OIDC_PORT oidc/start.sh $OIDC_PORT $OIDC_PLAIN_PORT" ;;
         minio) echo "minio/1 $MINIO_PORT minio/start.sh $MINIO_PORT" ;;
-        *) fail "there is no service named \"$1\"; there are kafka, kafka3, cassandra, s3 and minio" ;;
+        *) fail "there is no service named \"$1\"; there are kafka, kafka3, cassandra, s3, minio and oidc" ;;
     esac
 }
 
@@ -37,6 +38,7 @@ addresses_of() {
         kafka) echo "$addresses   (SPOOL_TEST_KAFKA=$addresses)" ;;
         cassandra) echo "$addresses, user $CASSANDRA_USER, password $CASSANDRA_PASSWORD   (SPOOL_TEST_CASSANDRA=$addresses)" ;;
         s3 | minio) echo "http://$addresses, key $S3_ACCESS_KEY, secret $S3_SECRET_KEY, region $S3_REGION   (SPOOL_TEST_S3=http://$addresses)" ;;
+        oidc) echo "http://$addresses (client spool, secret \"secret\"), and plain OAuth 2.0 at http://127.0.0.1:$OIDC_PLAIN_PORT" ;;
         *) echo "$addresses" ;;
     esac
 }
@@ -135,7 +137,7 @@ main() {
     shift || true
     case "$what" in
         up) [ $# -gt 0 ] || set -- kafka cassandra s3 ;;
-        down | status | forget) [ $# -gt 0 ] || set -- kafka kafka3 cassandra s3 minio ;;
+        down | status | forget) [ $# -gt 0 ] || set -- kafka kafka3 cassandra s3 minio oidc ;;
         *) fail "say what to do: up, down, status or forget" ;;
     esac
     for name in "$@"; do

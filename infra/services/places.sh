@@ -21,10 +21,11 @@ folder_of() {
         kafka) echo "$CACHE/kafka-$KAFKA_VERSION" ;;
         cassandra) echo "$CACHE/cassandra-$CASSANDRA_VERSION" ;;
         s3) echo "$CACHE/versitygw-$VERSITYGW_VERSION" ;;
+        oidc) echo "$CACHE/oidc-provider-$OIDC_PROVIDER_VERSION" ;;
         minio) echo "$CACHE/minio-$MINIO_VERSION" ;;
         kurrentdbclient) echo "$CACHE/kurrentdbclient-$KURRENTDBCLIENT_VERSION" ;;
         openapi-python-client) echo "$CACHE/openapi-python-client-$OPENAPI_PYTHON_CLIENT_VERSION-$OPENAPI_SPEC_VALIDATOR_VERSION" ;;
-        *) fail "there is no service named \"$1\"; there are kafka, cassandra, s3, minio, kurrentdbclient and openapi-python-client" ;;
+        *) fail "there is no service named \"$1\"; there are kafka, cassandra, s3, minio, oidc, kurrentdbclient and openapi-python-client" ;;
     esac
 }
 
@@ -39,6 +40,18 @@ java17() {
         fi
     done
     fail "found no Java 17; install openjdk-17-jre-headless (cargo xtask test does so), or set JAVA_HOME"
+}
+
+# Prints where a Node.js is that can run the OpenID provider: the machine's, or the one that xtask installed.
+new_enough_node() {
+    local node
+    for node in "$(command -v node || true)" "${CACHE%/services}/xtask/node-bin/node"; do
+        if [ -x "$node" ] && [ "$(printf '%s\n' "v$NODE_OLDEST" "$("$node" --version)" | sort --version-sort | head -n 1)" = "v$NODE_OLDEST" ]; then
+            echo "$node"
+            return
+        fi
+    done
+    fail "found no Node.js $NODE_OLDEST or newer; install it (cargo xtask test does so)"
 }
 
 # Prints the option that spares a JVM parsing its classes anew, which is a third of its start. fetch.sh makes the archive.

