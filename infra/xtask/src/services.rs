@@ -8,7 +8,7 @@ use crate::flags::Flags;
 use crate::{cargo, say, setup};
 
 pub const HELP: &str = "
-cargo xtask services up|down|status|forget [kafka] [kafka3] [cassandra] [s3] [minio]
+cargo xtask services up|down|status|forget [kafka] [kafka3] [cassandra] [s3] [minio] [oidc]
 
   up       fetch what is missing (once, below target/services), start it in the background, and print where it serves
            and which variable makes the tests use it; without names: kafka, cassandra and s3
@@ -17,7 +17,7 @@ cargo xtask services up|down|status|forget [kafka] [kafka3] [cassandra] [s3] [mi
   forget   end them and remove their data
 
 Ports are always the same and those of infra/deploy/compose.yaml: Kafka 19092, its three brokers 19192, 19292 and 19392,
-Cassandra 19042, S3 17070, MinIO 19000, all on 127.0.0.1. Tests need none of this: they start servers of their own.
+Cassandra 19042, S3 17070, MinIO 19000, the OpenID provider 19480, all on 127.0.0.1. Tests need none of this: they start servers of their own.
 ";
 
 pub fn run(mut flags: Flags) -> Result<()> {
@@ -37,14 +37,18 @@ pub fn run(mut flags: Flags) -> Result<()> {
 
 /// Fetches what tests start, so that none of them waits for a download.
 pub fn fetch() -> Result<()> {
-    let step = say::step("fetching Kafka, Cassandra, an S3 server and what checks clients, if missing");
-    cargo::succeed(script("fetch.sh").args([
+    let step = say::step(
+        "fetching Kafka, Cassandra, an S3 server, an OpenID provider and what checks clients, if missing",
+    );
+    let names = [
         "kafka",
         "cassandra",
         "s3",
+        "oidc",
         "kurrentdbclient",
         "openapi-python-client",
-    ]))?;
+    ];
+    cargo::succeed(script("fetch.sh").args(names))?;
     step.done();
     Ok(())
 }

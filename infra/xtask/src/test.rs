@@ -18,9 +18,9 @@ use transcript::Transcript;
 pub const HELP: &str = "
 cargo xtask test [FILTER] [--seed S]
 
-Installs what is missing, builds the pages and the workspace once, fetches Kafka, Cassandra and an S3 server (once), and
-runs every test: rules, properties, contract suites, stories over HTTP (on embedded storage and again on these servers),
-pages in a real Chromium, and a tenth of each crash campaign on the real binary.
+Installs what is missing, builds the pages and the workspace once, fetches Kafka, Cassandra, an S3 server and an
+OpenID provider (once), and runs every test: rules, properties, contract suites, stories over HTTP (on embedded storage
+and again on these servers), pages in a real Chromium, and a tenth of each crash campaign on the real binary.
 CI runs exactly this.
 
   FILTER      run only the tests whose names contain this
