@@ -8,6 +8,7 @@ mod followups;
 mod format;
 mod given;
 mod history;
+mod identities;
 mod names;
 mod placed;
 mod room;

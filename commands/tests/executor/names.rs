@@ -9,7 +9,7 @@ use spool_domain::ids::{AccountId, ReservationId};
 use spool_domain::reservations::{Command, Reservation};
 use std::collections::HashMap;
 
-async fn place(world: &World, place: ReservationId) -> Reservation {
+pub async fn place(world: &World, place: ReservationId) -> Reservation {
     world
         .commands
         .state::<Reservation>(place.stream())
@@ -27,8 +27,8 @@ async fn is_active(world: &World, account: AccountId) -> bool {
     matches!(state, Account::Active(_))
 }
 
-/// Every name is free or confirmed, and confirmed names are of active accounts that say so themselves.
-async fn check_names(world: &World) {
+/// Every name and identity is free or confirmed, and confirmed ones are of active accounts that say so themselves.
+pub async fn check_names(world: &World) {
     let history = world.state_is_the_refold().await;
     let mut holders = HashMap::new();
     for stream in history.streams.keys() {
@@ -36,7 +36,8 @@ async fn check_names(world: &World) {
             let account = AccountId(stream.id);
             let (state, _) = world.commands.state::<Account>(*stream).await.expect("readable");
             let Account::Active(active) = state else { continue };
-            for name in [active.email, active.username] {
+            let names = [active.email, active.username].into_iter();
+            for name in names.chain(active.identities.keys().copied()) {
                 assert_eq!(place(world, name).await, Reservation::Confirmed { account });
                 assert_eq!(holders.insert(name, account), None, "two accounts have one name");
             }
@@ -55,7 +56,7 @@ async fn check_names(world: &World) {
 }
 
 /// Lets every reservation run out, and everything that follows happen.
-async fn settle(world: &mut World) {
+pub async fn settle(world: &mut World) {
     world.run_all();
     let pending = async || {
         let history = world.history();
