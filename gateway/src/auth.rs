@@ -17,7 +17,7 @@ use axum::http::{HeaderMap, HeaderName, header};
 use spool_commands::CommandError;
 use spool_domain::accounts::Account;
 use spool_domain::actors::{Actor, Role};
-use spool_domain::ids::{AccountId, ApiKeyId, SessionId};
+use spool_domain::ids::{AccountId, ApiKeyId, ReservationId, SessionId};
 use spool_domain::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +52,8 @@ pub struct Credential {
 pub enum Means {
     Session(SessionId),
     ApiKey(ApiKeyId, Scopes),
+    /// A token of another issuer: the identity that it is for, and the role that it says.
+    Visit(ReservationId, Option<Role>),
 }
 
 impl Caller {
@@ -93,6 +95,9 @@ impl Caller {
             Means::Session(session) => Ok((credential.account, session)),
             Means::ApiKey(..) => Err(Problem::not_allowed(
                 "an API key cannot do this; sign in as a person",
+            )),
+            Means::Visit(..) => Err(Problem::not_allowed(
+                "a token of another issuer cannot do this; sign in here",
             )),
         }
     }
@@ -165,9 +170,12 @@ impl Gateway {
     }
 
     async fn check_token(&self, token: &str, now_ms: i64) -> Result<Credential, Problem> {
-        let claims = tokens::verify(&self.parts().keys, token)
-            .filter(|claims| claims.exp * 1000 > now_ms)
-            .ok_or_else(Problem::sign_in_needed)?;
+        let Some(claims) = tokens::verify(&self.parts().keys, token) else {
+            return self.check_visitor(token, now_ms).await;
+        };
+        if claims.exp * 1000 <= now_ms {
+            return Err(Problem::sign_in_needed());
+        }
         let role = self.word_on_session(claims.sub, claims.sid).await?;
         Ok(Credential {
             account: claims.sub,
@@ -188,6 +196,7 @@ impl Gateway {
         let asking = async {
             match before.means {
                 Means::Session(session) => self.word_on_session(before.account, session).await,
+                Means::Visit(identity, said) => self.word_on_visit(before.account, identity, said).await,
                 Means::ApiKey(..) => match api_keys::read(token) {
                     Some(key) => match self.check_key(key).await {
                         Ok(credential) => Ok(Some(credential.role)),

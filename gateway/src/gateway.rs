@@ -6,11 +6,14 @@ use crate::edge::{self, Edge};
 use crate::encoded::Kept;
 use crate::frame::FrameLayer;
 use crate::live::Live;
+use crate::oidc::Providers;
 use crate::passwords::Passwords;
 use crate::people::People;
 use crate::problem::{Kind, Problem};
 use crate::users::{Directory, exports};
-use crate::{accounts, asyncapi, docs, health, jobs, media, openapi, pages, uploads, users, videos, ws};
+use crate::{
+    accounts, asyncapi, docs, health, jobs, media, oidc, openapi, pages, uploads, users, videos, ws,
+};
 use axum::Router;
 use spool_blobs::Blobs;
 use spool_blobs::urls::UrlSigner;
@@ -61,6 +64,7 @@ struct Inner {
     people: People,
     directory: Directory,
     exports: Arc<Semaphore>,
+    providers: Providers,
     signer: UrlSigner,
     live: Live,
     edge: Edge,
@@ -82,6 +86,7 @@ impl Gateway {
             people: People::new(&parts),
             directory: Directory::default(),
             exports: exports(),
+            providers: Providers::new(&parts.config.auth),
             signer: UrlSigner::new(parts.keys.derive("urls")),
             live,
             edge: Edge::new(&parts),
@@ -147,6 +152,10 @@ impl Gateway {
         &self.0.people
     }
 
+    pub(crate) fn providers(&self) -> &Providers {
+        &self.0.providers
+    }
+
     pub(crate) fn edge(&self) -> &Edge {
         &self.0.edge
     }
@@ -188,7 +197,8 @@ impl Gateway {
                     AccountEvent::RoleChanged(_)
                     | AccountEvent::Disabled(_)
                     | AccountEvent::Deleted(_)
-                    | AccountEvent::ApiKeyRevoked(_),
+                    | AccountEvent::ApiKeyRevoked(_)
+                    | AccountEvent::IdentityUnlinked(_),
                 ) => matters = true,
                 _ => {}
             }
@@ -232,6 +242,7 @@ pub fn api() -> OpenApiRouter<Gateway> {
     OpenApiRouter::with_openapi(openapi::frame())
         .merge(accounts::routes())
         .merge(users::routes())
+        .merge(oidc::routes())
         .merge(uploads::routes())
         .merge(videos::routes())
         .merge(jobs::routes())

@@ -16,6 +16,7 @@ mod jobs;
 mod linger;
 mod live;
 mod media;
+mod oidc;
 mod openapi;
 mod pages;
 mod paging;

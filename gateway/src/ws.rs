@@ -89,7 +89,7 @@ async fn serve(gateway: Gateway, socket: WebSocket) {
 const fn session(person: &Credential) -> Option<SessionId> {
     match person.means {
         Means::Session(session) => Some(session),
-        Means::ApiKey(..) => None,
+        Means::ApiKey(..) | Means::Visit(..) => None,
     }
 }
 

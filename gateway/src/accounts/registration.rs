@@ -6,10 +6,10 @@ use serde::Deserialize;
 use spool_domain::text::check_line;
 use utoipa::ToSchema;
 
-const NAME_MAX_CHARS: usize = 100;
+pub const NAME_MAX_CHARS: usize = 100;
 pub const EMAIL_MAX_CHARS: usize = 254;
 pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 8..=200;
-const USERNAME_CHARS: std::ops::RangeInclusive<usize> = 3..=30;
+pub const USERNAME_CHARS: std::ops::RangeInclusive<usize> = 3..=30;
 
 #[derive(Deserialize, ToSchema)]
 pub struct Registration {
@@ -126,7 +126,7 @@ impl ProfileChange {
 }
 
 /// Only the shape: whether somebody reads it, a message will tell.
-fn check_email(email: &str) -> Result<(), String> {
+pub fn check_email(email: &str) -> Result<(), String> {
     check_line(email, EMAIL_MAX_CHARS)?;
     let wrong = || Err("must be an e-mail address, such as ada@example.org".to_owned());
     let Some((name, domain)) = email.rsplit_once('@') else {

@@ -96,7 +96,7 @@ impl Gateway {
         Ok(Some((account, tokio::task::spawn_blocking(open).await??)))
     }
 
-    pub(super) async fn sealed(
+    pub(crate) async fn sealed(
         &self,
         account: AccountId,
         personal: Personal,
@@ -126,7 +126,7 @@ impl Gateway {
         })
     }
 
-    pub(super) fn session_end(&self) -> Timestamp {
+    pub(crate) fn session_end(&self) -> Timestamp {
         let seconds =
             i64::try_from(self.parts().config.auth.refresh_token_seconds).unwrap_or(i64::MAX / 2000);
         Timestamp::from_millis(self.parts().clock.now_ms()) + Millis(seconds.saturating_mul(1000))
@@ -139,11 +139,23 @@ impl Gateway {
         ask: &Ask,
         client: &Client,
     ) -> Result<(Refresh, Token), Problem> {
+        self.start_session_until(account, self.session_end(), ask, client)
+            .await
+    }
+
+    /// The same for another time than that of all sessions.
+    pub(crate) async fn start_session_until(
+        &self,
+        account: AccountId,
+        expires_at: Timestamp,
+        ask: &Ask,
+        client: &Client,
+    ) -> Result<(Refresh, Token), Problem> {
         let session = SessionId(ids::created_by(ask.command, "session"));
         let client = serde_json::to_vec(client).expect("two texts become JSON");
         let command = Command::StartSession {
             session,
-            expires_at: self.session_end(),
+            expires_at,
             client: Some(self.sealed_text(account, client, CLIENT).await?),
         };
         let outcome = self
@@ -162,7 +174,7 @@ impl Gateway {
         ))
     }
 
-    pub(super) async fn signed_in(&self, refresh: Refresh) -> Result<SignedIn, Problem> {
+    pub(crate) async fn signed_in(&self, refresh: Refresh) -> Result<SignedIn, Problem> {
         let row = self.account(refresh.account).await?;
         let (keys, expires_in) = (&self.parts().keys, self.parts().config.auth.access_token_seconds);
         let now = self.parts().clock.now_ms() / 1000;

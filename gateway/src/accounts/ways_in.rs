@@ -94,7 +94,7 @@ impl Validity {
             role: Some(credential.role),
             session_id: match credential.means {
                 Means::Session(session) => Some(session.0),
-                Means::ApiKey(..) => None,
+                Means::ApiKey(..) | Means::Visit(..) => None,
             },
             expires_at: ends.then(|| Timestamp::from_millis(credential.expires_at_ms)),
         }

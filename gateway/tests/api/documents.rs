@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 /// Every address of the contract that exists so far.
 const PROMISED: &[&str] = &[
     "delete /api/auth/api-keys/{id}",
+    "delete /api/auth/identities/{id}",
     "delete /api/auth/logout",
     "delete /api/auth/sessions",
     "delete /api/auth/sessions/{id}",
@@ -14,6 +15,10 @@ const PROMISED: &[&str] = &[
     "delete /api/videos/{id}",
     "get /.well-known/jwks.json",
     "get /api/auth/api-keys",
+    "get /api/auth/identities",
+    "get /api/auth/oidc/providers",
+    "get /api/auth/oidc/{provider}/callback",
+    "get /api/auth/oidc/{provider}/login",
     "get /api/auth/preferences",
     "get /api/auth/profile",
     "get /api/auth/sessions",
@@ -44,6 +49,7 @@ const PROMISED: &[&str] = &[
     "post /api/auth/api-keys",
     "post /api/auth/login",
     "post /api/auth/logout",
+    "post /api/auth/oidc/exchange",
     "post /api/auth/refresh-token",
     "post /api/auth/register",
     "post /api/auth/register-admin",

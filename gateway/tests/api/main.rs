@@ -20,6 +20,7 @@ mod shown;
 mod uploads;
 mod users;
 mod videos;
+mod visitors;
 mod ways_in;
 mod wire;
 mod world;
