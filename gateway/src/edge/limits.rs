@@ -221,7 +221,7 @@ pub fn charge(extensions: &Extensions, caller: &Caller) -> Result<(), Problem> {
         return Ok(());
     };
     meter.charge(match credential.means {
-        Means::Session(_) => Who::Person(credential.account.0),
+        Means::Session(_) | Means::Visit(..) => Who::Person(credential.account.0),
         Means::ApiKey(key, _) => Who::Key(key.0),
     })
 }
