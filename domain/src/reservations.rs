@@ -1,5 +1,6 @@
 //! A reservation: one e-mail address or username belongs to one account, also when two ask at once.
 
+use crate::accounts::MAIL_PAUSE;
 use crate::decider::Decider;
 use crate::ids::AccountId;
 use crate::time::{Millis, Timestamp};
@@ -40,6 +41,9 @@ pub enum Command {
         /// Whose.
         account: AccountId,
     },
+    /// Somebody who says that this is their e-mail address wants a link for a new password. Whether anybody holds the place
+    /// makes no difference here. Quiet within [`MAIL_PAUSE`] of the last.
+    WantPasswordReset,
     /// The timer: a pending place has waited long enough.
     Lapse,
 }
@@ -55,6 +59,8 @@ pub enum Event {
     Lapsed(Lapsed),
     /// It is free again.
     Released(Released),
+    /// Somebody wants a link for a new password to be sent there.
+    PasswordResetWanted(PasswordResetWanted),
 }
 
 /// The place is taken until the registration is through, or its time is over.
@@ -88,6 +94,13 @@ pub struct Released {
     pub account: AccountId,
 }
 
+/// Somebody wants a link for a new password to be sent to this address, whether there is an account with it or not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PasswordResetWanted {
+    /// When it was asked for.
+    pub at: Timestamp,
+}
+
 /// Why a command was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Refusal {
@@ -98,7 +111,16 @@ pub enum Refusal {
 
 /// What is known of a place.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub enum Reservation {
+pub struct Reservation {
+    /// Whether somebody has it.
+    pub holding: Holding,
+    /// When a link for a new password was last wanted.
+    pub reset_wanted_at: Option<Timestamp>,
+}
+
+/// Whether somebody has a place.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum Holding {
     /// Nobody has it.
     #[default]
     Free,
@@ -124,16 +146,14 @@ pub enum Reservation {
 impl Reservation {
     /// The account that holds the place, confirmed or not.
     pub const fn holder(&self) -> Option<AccountId> {
-        match self {
-            Self::Free => None,
-            Self::Pending { account, .. } | Self::Lapsed { account } | Self::Confirmed { account } => {
-                Some(*account)
-            }
+        match self.holding {
+            Holding::Free => None,
+            Holding::Pending { account, .. }
+            | Holding::Lapsed { account }
+            | Holding::Confirmed { account } => Some(account),
         }
     }
-}
 
-impl Reservation {
     fn is_free_for(&self, account: AccountId) -> bool {
         self.holder().is_none_or(|holder| holder == account)
     }
@@ -147,80 +167,98 @@ impl Decider for Reservation {
     fn decide(&self, command: &Command, now: Timestamp) -> Result<Vec<Event>, Refusal> {
         let held_by = |account: &AccountId| self.holder() == Some(*account);
         match command {
-            Command::Reserve { account } => match self {
-                Self::Free => Ok(vec![Event::Reserved(Reserved {
+            Command::Reserve { account } => match &self.holding {
+                Holding::Free => Ok(vec![Event::Reserved(Reserved {
                     account: *account,
                     until: now + PENDING_FOR,
                 })]),
                 _ if held_by(account) => Ok(vec![]),
-                Self::Pending { .. } | Self::Lapsed { .. } | Self::Confirmed { .. } => Err(Refusal::Taken),
+                Holding::Pending { .. } | Holding::Lapsed { .. } | Holding::Confirmed { .. } => {
+                    Err(Refusal::Taken)
+                }
             },
-            Command::Retake { account } => match self {
-                Self::Free | Self::Confirmed { .. } if self.is_free_for(*account) => {
+            Command::Retake { account } => match &self.holding {
+                Holding::Free | Holding::Confirmed { .. } if self.is_free_for(*account) => {
                     Ok(vec![Event::Reserved(Reserved {
                         account: *account,
                         until: now + PENDING_FOR,
                     })])
                 }
                 _ if held_by(account) => Ok(vec![]),
-                Self::Free | Self::Pending { .. } | Self::Lapsed { .. } | Self::Confirmed { .. } => {
-                    Err(Refusal::Taken)
-                }
+                Holding::Free
+                | Holding::Pending { .. }
+                | Holding::Lapsed { .. }
+                | Holding::Confirmed { .. } => Err(Refusal::Taken),
             },
-            Command::Confirm { account } => match self {
-                Self::Confirmed { .. } if held_by(account) => Ok(vec![]),
-                Self::Pending { .. } | Self::Lapsed { .. } if held_by(account) => {
+            Command::Confirm { account } => match &self.holding {
+                Holding::Confirmed { .. } if held_by(account) => Ok(vec![]),
+                Holding::Pending { .. } | Holding::Lapsed { .. } if held_by(account) => {
                     Ok(vec![Event::Confirmed(Confirmed { account: *account })])
                 }
-                Self::Free | Self::Pending { .. } | Self::Lapsed { .. } | Self::Confirmed { .. } => {
-                    Err(Refusal::Taken)
-                }
+                Holding::Free
+                | Holding::Pending { .. }
+                | Holding::Lapsed { .. }
+                | Holding::Confirmed { .. } => Err(Refusal::Taken),
             },
-            Command::Release { account } => match self {
-                Self::Pending { .. } | Self::Lapsed { .. } if held_by(account) => {
+            Command::Release { account } => match &self.holding {
+                Holding::Pending { .. } | Holding::Lapsed { .. } if held_by(account) => {
                     Ok(vec![Event::Released(Released { account: *account })])
                 }
                 // A confirmed place belongs to an account that exists. A release that comes this late is
                 // left over from a registration that was given up and then repeated with success.
-                Self::Free | Self::Pending { .. } | Self::Lapsed { .. } | Self::Confirmed { .. } => {
-                    Ok(vec![])
-                }
+                Holding::Free
+                | Holding::Pending { .. }
+                | Holding::Lapsed { .. }
+                | Holding::Confirmed { .. } => Ok(vec![]),
             },
-            Command::GiveBack { account } => match self {
-                Self::Confirmed { .. } if held_by(account) => {
+            Command::GiveBack { account } => match &self.holding {
+                Holding::Confirmed { .. } if held_by(account) => {
                     Ok(vec![Event::Released(Released { account: *account })])
                 }
-                Self::Free | Self::Pending { .. } | Self::Lapsed { .. } | Self::Confirmed { .. } => {
-                    Ok(vec![])
-                }
+                Holding::Free
+                | Holding::Pending { .. }
+                | Holding::Lapsed { .. }
+                | Holding::Confirmed { .. } => Ok(vec![]),
             },
-            Command::Lapse => match self {
-                Self::Pending { account, until } if *until <= now => {
+            Command::WantPasswordReset => {
+                let just_wanted = self.reset_wanted_at.is_some_and(|at| now - at < MAIL_PAUSE);
+                let wanted = Event::PasswordResetWanted(PasswordResetWanted { at: now });
+                Ok((!just_wanted).then_some(wanted).into_iter().collect())
+            }
+            Command::Lapse => match &self.holding {
+                Holding::Pending { account, until } if *until <= now => {
                     Ok(vec![Event::Lapsed(Lapsed { account: *account })])
                 }
-                Self::Free | Self::Pending { .. } | Self::Lapsed { .. } | Self::Confirmed { .. } => {
-                    Ok(vec![])
-                }
+                Holding::Free
+                | Holding::Pending { .. }
+                | Holding::Lapsed { .. }
+                | Holding::Confirmed { .. } => Ok(vec![]),
             },
         }
     }
 
-    fn evolve(self, event: &Event) -> Self {
+    fn evolve(mut self, event: &Event) -> Self {
         match event {
-            Event::Reserved(Reserved { account, until }) => Self::Pending {
-                account: *account,
-                until: *until,
-            },
-            Event::Confirmed(Confirmed { account }) => Self::Confirmed { account: *account },
-            Event::Lapsed(Lapsed { account }) => Self::Lapsed { account: *account },
-            Event::Released(Released { .. }) => Self::Free,
+            Event::Reserved(Reserved { account, until }) => {
+                self.holding = Holding::Pending {
+                    account: *account,
+                    until: *until,
+                };
+            }
+            Event::Confirmed(Confirmed { account }) => {
+                self.holding = Holding::Confirmed { account: *account }
+            }
+            Event::Lapsed(Lapsed { account }) => self.holding = Holding::Lapsed { account: *account },
+            Event::Released(Released { .. }) => self.holding = Holding::Free,
+            Event::PasswordResetWanted(PasswordResetWanted { at }) => self.reset_wanted_at = Some(*at),
         }
+        self
     }
 
     fn due(&self) -> Option<(Timestamp, Command)> {
-        match self {
-            Self::Pending { until, .. } => Some((*until, Command::Lapse)),
-            Self::Free | Self::Lapsed { .. } | Self::Confirmed { .. } => None,
+        match &self.holding {
+            Holding::Pending { until, .. } => Some((*until, Command::Lapse)),
+            Holding::Free | Holding::Lapsed { .. } | Holding::Confirmed { .. } => None,
         }
     }
 }

@@ -285,6 +285,8 @@ fn fold_place(facts: &Facts<'_>, event: &reservations::Event, rows: &mut Rows) {
             rows.set(PLACES, &place, "", Some(Place { account }));
         }
         reservations::Event::Released(_) => rows.set::<Place>(PLACES, &place, "", None),
-        reservations::Event::Reserved(_) | reservations::Event::Lapsed(_) => {}
+        reservations::Event::Reserved(_)
+        | reservations::Event::Lapsed(_)
+        | reservations::Event::PasswordResetWanted(_) => {}
     }
 }

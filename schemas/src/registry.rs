@@ -115,6 +115,7 @@ events! {
         Confirmed "NameConfirmed" 1,
         Lapsed "NameReservationLapsed" 1,
         Released "NameReleased" 1,
+        PasswordResetWanted "PasswordResetWanted" 1,
     }
     Uploads => uploads {
         Received "UploadReceived" 1,

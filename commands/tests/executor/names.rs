@@ -6,16 +6,17 @@ use crate::world::{World, until};
 use spool_commands::accounts::{RegisterError, email_place};
 use spool_domain::accounts::{Account, Registered};
 use spool_domain::ids::{AccountId, ReservationId};
-use spool_domain::reservations::{Command, Reservation};
+use spool_domain::reservations::{Command, Holding, Reservation};
 use std::collections::HashMap;
 
-pub async fn place(world: &World, place: ReservationId) -> Reservation {
+pub async fn place(world: &World, place: ReservationId) -> Holding {
     world
         .commands
         .state::<Reservation>(place.stream())
         .await
         .expect("readable")
         .0
+        .holding
 }
 
 async fn is_active(world: &World, account: AccountId) -> bool {
@@ -38,7 +39,7 @@ pub async fn check_names(world: &World) {
             let Account::Active(active) = state else { continue };
             let names = [active.email, active.username].into_iter();
             for name in names.chain(active.identities.keys().copied()) {
-                assert_eq!(place(world, name).await, Reservation::Confirmed { account });
+                assert_eq!(place(world, name).await, Holding::Confirmed { account });
                 assert_eq!(holders.insert(name, account), None, "two accounts have one name");
             }
         }
@@ -47,8 +48,8 @@ pub async fn check_names(world: &World) {
         if stream.feature == spool_domain::ids::Feature::Reservations {
             let id = ReservationId(stream.id);
             let expected = match holders.get(&id) {
-                Some(account) => Reservation::Confirmed { account: *account },
-                None => Reservation::Free,
+                Some(account) => Holding::Confirmed { account: *account },
+                None => Holding::Free,
             };
             assert_eq!(place(world, id).await, expected);
         }
@@ -66,7 +67,7 @@ pub async fn settle(world: &mut World) {
             .filter(|stream| stream.feature == spool_domain::ids::Feature::Reservations);
         for stream in places {
             let state = place(world, ReservationId(stream.id)).await;
-            if matches!(state, Reservation::Pending { .. } | Reservation::Lapsed { .. }) {
+            if matches!(state, Holding::Pending { .. } | Holding::Lapsed { .. }) {
                 return true;
             }
         }
@@ -242,7 +243,7 @@ async fn a_taken_username_gives_the_address_back_and_stays_refused() {
             matches!(refused, Err(RegisterError::UsernameTaken)),
             "{refused:?}"
         );
-        assert_eq!(place(&world, second.email).await, Reservation::Free);
+        assert_eq!(place(&world, second.email).await, Holding::Free);
     }
     let third = registered(&world.keys, "b@x.example", "other");
     world

@@ -137,6 +137,7 @@ pub fn reservation_event() -> impl Strategy<Value = reservations::Event> {
         account().prop_map(|account| Event::Confirmed(Confirmed { account })),
         account().prop_map(|account| Event::Lapsed(Lapsed { account })),
         account().prop_map(|account| Event::Released(Released { account })),
+        time().prop_map(|at| Event::PasswordResetWanted(PasswordResetWanted { at })),
     ]
 }
 

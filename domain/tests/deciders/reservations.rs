@@ -4,10 +4,12 @@ use crate::anything;
 use crate::history::{History, nothing_breaks};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use spool_domain::accounts::MAIL_PAUSE;
 use spool_domain::decider::{Decider, scenario::given};
 use spool_domain::ids::AccountId;
 use spool_domain::reservations::{
-    Command, Confirmed, Event, Lapsed, PENDING_FOR, Refusal, Released, Reservation, Reserved,
+    Command, Confirmed, Event, Lapsed, PENDING_FOR, PasswordResetWanted, Refusal, Released, Reservation,
+    Reserved,
 };
 use spool_domain::time::{Millis, Timestamp};
 use uuid::Uuid;
@@ -143,12 +145,43 @@ fn a_place_lapses_when_its_time_is_over() {
     given::<Reservation>(&[]).when(Command::Lapse, due).then_nothing();
 }
 
+fn wanted(at: Timestamp) -> Event {
+    Event::PasswordResetWanted(PasswordResetWanted { at })
+}
+
+#[test]
+fn that_a_reset_is_wanted_is_noted_whoever_holds_the_place() {
+    for past in [
+        vec![],
+        vec![reserved(ANNA)],
+        vec![reserved(ANNA), lapsed(ANNA)],
+        vec![reserved(ANNA), confirmed(ANNA)],
+        vec![reserved(ANNA), confirmed(ANNA), released(ANNA)],
+    ] {
+        given::<Reservation>(&past)
+            .when(Command::WantPasswordReset, NOW)
+            .then(&[wanted(NOW)]);
+    }
+}
+
+#[test]
+fn a_reset_is_wanted_once_a_minute() {
+    given::<Reservation>(&[wanted(NOW)])
+        .when(Command::WantPasswordReset, NOW + Millis(MAIL_PAUSE.0 - 1))
+        .then_nothing();
+    let later = NOW + MAIL_PAUSE;
+    given::<Reservation>(&[wanted(NOW), reserved(ANNA)])
+        .when(Command::WantPasswordReset, later)
+        .then(&[wanted(later)]);
+}
+
 fn command() -> impl Strategy<Value = Command> {
     let account = || (1u128..4).prop_map(|number| AccountId(Uuid::from_u128(number)));
     prop_oneof![
         account().prop_map(reserve),
         account().prop_map(confirm),
         account().prop_map(release),
+        Just(Command::WantPasswordReset),
         Just(Command::Lapse),
     ]
 }
@@ -185,6 +218,10 @@ proptest! {
                         prop_assert_eq!(holder, Some(account));
                         prop_assert!(!settled, "a confirmed place was lost");
                         holder = None;
+                    }
+                    Event::PasswordResetWanted(PasswordResetWanted { at }) => {
+                        prop_assert_eq!(at, history.now);
+                        prop_assert_eq!(history.state.holder(), holder);
                     }
                 }
             }

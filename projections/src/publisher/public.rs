@@ -139,7 +139,8 @@ impl PublicEvent {
                 reservations::Event::Reserved(_)
                 | reservations::Event::Confirmed(_)
                 | reservations::Event::Lapsed(_)
-                | reservations::Event::Released(_),
+                | reservations::Event::Released(_)
+                | reservations::Event::PasswordResetWanted(_),
             ) => None,
             // `VideoCreated` and `VideoUploaded` say it to others.
             AnyEvent::Uploads(uploads::Event::Received(_)) => None,

@@ -21,6 +21,7 @@ const INTERNAL: &[&str] = &[
     "NameReleased",
     "NameReservationLapsed",
     "NameReserved",
+    "PasswordResetWanted",
     "RegistrationVoided",
     "RenditionStarted",
     "SegmentsPublished",

@@ -250,6 +250,10 @@ fn reservations() -> Vec<Sample> {
         ("", Event::Confirmed(Confirmed { account: ANNA }).into()),
         ("", Event::Lapsed(Lapsed { account: ANNA }).into()),
         ("", Event::Released(Released { account: ANNA }).into()),
+        (
+            "",
+            Event::PasswordResetWanted(PasswordResetWanted { at: until }).into(),
+        ),
     ]
 }
 
