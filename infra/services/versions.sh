@@ -7,6 +7,7 @@ CASSANDRA_VERSION=5.0.9
 VERSITYGW_VERSION=v1.8.0
 OIDC_PROVIDER_VERSION=9.13.3
 MINIO_VERSION=v0.0.0-20260212201848-7aac2a2c5b7c
+AIOSMTPD_VERSION=1.4.6
 # No server: the official client in Python that checks the stand-in for EventStoreDB.
 KURRENTDBCLIENT_VERSION=1.3.5
 # No servers either: they check the OpenAPI document, and make a client in Python of it.

@@ -1,4 +1,4 @@
-//! Real servers for tests, fetched from package registries: Kafka, Cassandra, an S3 server, an OpenID provider.
+//! Real servers for tests, fetched from package registries: Kafka, Cassandra, an S3 server, a mail server, an OpenID provider.
 //!
 //! ```no_run
 //! use spool_services::{Brokers, Kafka};
@@ -15,6 +15,7 @@ mod cassandra;
 mod cql;
 mod failed;
 mod kafka;
+mod mail;
 mod names;
 mod oidc;
 mod places;
@@ -28,6 +29,7 @@ mod waiting;
 pub use cassandra::{Cassandra, Keyspace};
 pub use failed::Failed;
 pub use kafka::{Brokers, Kafka};
+pub use mail::Mail;
 pub use names::fresh_name;
 pub use oidc::Oidc;
 pub use s3::S3;

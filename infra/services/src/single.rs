@@ -1,6 +1,6 @@
 //! A server that is one process, with its data and its ports.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::Failed;
 use crate::places::Folder;
@@ -51,6 +51,11 @@ impl Single {
     /// The first of its ports, as `host:port`.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.ports[0].number())
+    }
+
+    /// Where it keeps what it has.
+    pub fn data(&self) -> &Path {
+        &self.data
     }
 
     pub fn kill(&mut self) -> Result<(), Failed> {

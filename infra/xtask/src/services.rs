@@ -38,13 +38,14 @@ pub fn run(mut flags: Flags) -> Result<()> {
 /// Fetches what tests start, so that none of them waits for a download.
 pub fn fetch() -> Result<()> {
     let step = say::step(
-        "fetching Kafka, Cassandra, an S3 server, an OpenID provider and what checks clients, if missing",
+        "fetching Kafka, Cassandra, an S3 server, a mail server, an OpenID provider and what checks clients, if missing",
     );
     let names = [
         "kafka",
         "cassandra",
         "s3",
         "oidc",
+        "mail",
         "kurrentdbclient",
         "openapi-python-client",
     ];

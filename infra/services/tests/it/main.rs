@@ -3,6 +3,7 @@
 mod cassandra;
 mod ending;
 mod kafka;
+mod mail;
 mod oidc;
 mod s3;
 mod signed;
