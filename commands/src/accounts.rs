@@ -16,6 +16,9 @@ use spool_domain::sealed::Sealed;
 use spool_platform::keys::Keys;
 use spool_schemas::AnyEvent;
 
+/// What the personal data of an account are sealed for: JSON with `email`, `username`, `first_name` and `last_name`.
+pub const PERSONAL: &[u8] = b"accounts/personal";
+
 /// Confirms the names that an account took, and gives back those that it has no use for or never took.
 pub const REGISTRATIONS: Manager = Manager {
     name: "registrations",

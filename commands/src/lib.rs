@@ -11,6 +11,8 @@ mod flight;
 mod following;
 mod handle;
 pub mod ids;
+pub mod links;
+mod mail;
 pub mod managers;
 mod partition;
 mod peers;

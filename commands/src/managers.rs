@@ -12,7 +12,9 @@ use crate::standing::becomes;
 use memchr::memmem::Finder;
 use spool_domain::actors::Actor;
 use spool_domain::ids::StreamId;
+use spool_domain::time::Millis;
 use spool_log::{Record, Role, Standing};
+use spool_platform::config::Config;
 use spool_schemas::{AnyEvent, Cause, CommitRef, DecodeError, Origin};
 use spool_tables::{Batch, Tables, TablesError, ViewTables};
 use std::future::Future;
@@ -62,6 +64,8 @@ static GROUPS: LazyLock<[Group; 2]> = LazyLock::new(|| {
             "managers",
             &[
                 crate::accounts::REGISTRATIONS,
+                crate::mail::RESETS,
+                crate::mail::CONFIRMATIONS,
                 crate::videos::UPLOADS,
                 crate::videos::TRANSCODES,
             ],
@@ -107,6 +111,23 @@ pub struct Settings {
     pub job_attempts_max: u32,
     /// Without it nobody is erased here, and whoever is to be waits.
     pub erasing: Option<Erasing>,
+    /// How long a link for a new password is good.
+    pub reset_link_life: Millis,
+    /// Whether mail is sent, so that new e-mail addresses can be asked to be confirmed.
+    pub confirms_addresses: bool,
+}
+
+impl Settings {
+    /// Without erasing.
+    pub fn of(config: &Config) -> Self {
+        let seconds = i64::try_from(config.mail.reset_link_seconds).unwrap_or(i64::MAX / 1000);
+        Self {
+            job_attempts_max: config.jobs.max_attempts,
+            erasing: None,
+            reset_link_life: Millis(seconds * 1000),
+            confirms_addresses: config.mail.is_sent(),
+        }
+    }
 }
 
 impl Reaction<'_> {

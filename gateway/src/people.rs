@@ -3,6 +3,7 @@
 use crate::gateway::Parts;
 use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
+use spool_commands::accounts::PERSONAL;
 use spool_domain::ids::AccountId;
 use spool_domain::sealed::Sealed;
 use spool_platform::keys::{Keys, KeysError};
@@ -12,7 +13,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
 
-const PERSONAL: &[u8] = b"accounts/personal";
 const PASSWORD: &[u8] = b"accounts/password";
 /// How many usernames are kept; at about 100 bytes each.
 const USERNAMES_MAX: usize = 16_384;
@@ -71,6 +71,15 @@ impl People {
     /// An argon2id hash, sealed with the person's key. Blocking.
     pub fn seal_hash(&self, account: AccountId, hash: &str) -> Result<Sealed, Problem> {
         Ok(Sealed(self.keys.seal(account.0, hash.as_bytes(), PASSWORD)?))
+    }
+
+    /// The PHC string sealed; nothing when the person was erased. Blocking.
+    pub fn seal_password(&self, account: AccountId, hash: &str) -> Result<Option<Sealed>, Problem> {
+        match self.keys.seal(account.0, hash.as_bytes(), PASSWORD) {
+            Ok(sealed) => Ok(Some(Sealed(sealed))),
+            Err(KeysError::Erased) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Nothing when the person was erased. Blocking.

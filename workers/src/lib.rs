@@ -1,9 +1,10 @@
-//! Facts to work outside: media jobs and housekeeping.
+//! Facts to work outside: media jobs, housekeeping and mail.
 
 mod attempt;
 mod ending;
 mod housekeeping;
 mod identity;
+pub mod mail;
 pub mod media_child;
 mod outages;
 mod passes;

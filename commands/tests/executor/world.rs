@@ -92,10 +92,7 @@ impl World {
 
     pub fn run_managers(&mut self) {
         let (commands, tables, stop) = (self.commands.clone(), self.tables.clone(), self.stop.clone());
-        let settings = Settings {
-            job_attempts_max: 3,
-            erasing: None,
-        };
+        let settings = Settings::of(&spool_platform::config::Config::default());
         self.running.spawn(async move {
             commands
                 .run_managers(&tables, settings, stop)

@@ -72,10 +72,7 @@ impl World {
         if std::env::var_os("SPOOL_BENCH_WITHOUT_MANAGERS").is_none() {
             let following = commands.clone();
             tokio::spawn(async move {
-                let settings = Settings {
-                    job_attempts_max: 3,
-                    erasing: None,
-                };
+                let settings = Settings::of(&Config::default());
                 following
                     .run_managers(&tables, settings, CancellationToken::new())
                     .await

@@ -8,6 +8,7 @@ use spool_kafka::topics::{TopicSpec, ensure};
 use spool_kafka::{Connection, Settings};
 use spool_log::{KafkaConfig, Log};
 use spool_platform::clock::Clock;
+use spool_platform::config::Config;
 use spool_platform::keys::Keys;
 use spool_services::{Kafka, fresh_name};
 use spool_tables::Tables;
@@ -111,10 +112,7 @@ impl Place {
         let (commands, stop) = (node.commands.clone(), node.stop.clone());
         node.running.spawn(async move { commands.run_timers(stop).await });
         let (commands, stop, tables) = (node.commands.clone(), node.stop.clone(), self.tables.clone());
-        let settings = ManagerSettings {
-            job_attempts_max: 3,
-            erasing: None,
-        };
+        let settings = ManagerSettings::of(&Config::default());
         node.running.spawn(async move {
             let ran = commands.run_managers(&tables, settings, stop).await;
             ran.expect("the managers' checkpoints open");

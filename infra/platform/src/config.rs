@@ -19,7 +19,7 @@ pub use edge::{AccessLog, Edge, Limits, Networks, Origins, Preset, ProxyHeader, 
 pub use layers::ConfigError;
 pub use providers::{ExternalIssuer, Oidc};
 pub use secret::Secret;
-pub use servers::{Cluster, Consistency, Cql, Kafka, S3};
+pub use servers::{Cluster, Consistency, Cql, Kafka, Mail, S3};
 
 /// What the process runs with. What each field means, its unit and its default are written once, in
 /// `config/fields.rs` and `config/named.rs`, and printed by `--print-config`.
@@ -37,6 +37,7 @@ pub struct Config {
     pub uploads: Uploads,
     pub media: Media,
     pub auth: Auth,
+    pub mail: Mail,
     pub edge: Edge,
     pub limits: Limits,
     pub jobs: Jobs,
@@ -118,6 +119,7 @@ pub struct Auth {
     pub signing_key_days: u32,
     pub open_registration: bool,
     pub default_role: String,
+    pub confirm_email_first: bool,
     /// By name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub oidc: BTreeMap<String, Oidc>,

@@ -17,6 +17,7 @@ use spool_platform::members::{Member, Members};
 use spool_platform::telemetry;
 use spool_projections::Publisher;
 use spool_workers::Workers;
+use spool_workers::mail::{self, Mail};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +36,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const VIEWS: &str = "views";
 /// Taking away blobs that nothing refers to, the same.
 const HOUSEKEEPING: &str = "housekeeping";
+/// Sending mail, the same.
+const MAIL: &str = "mail";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Role {
@@ -254,6 +257,7 @@ impl Running<'_> {
         }
         if roles.has(Role::Workers) {
             self.start_workers();
+            self.start_mail()?;
         }
         Ok(())
     }
@@ -275,11 +279,11 @@ impl Running<'_> {
         self.tasks.spawn(async move { timing.run_timers(stop).await });
 
         let settings = Settings {
-            job_attempts_max: config.jobs.max_attempts,
             erasing: Some(Erasing {
                 keys: keys.clone(),
                 videos_of: Arc::new(move |account| Box::pin(projections.clone().videos_of(account))),
             }),
+            ..Settings::of(config)
         };
         let (managing, tables, stop) = (commands.clone(), self.node.tables.clone(), self.stop.clone());
         self.tasks.spawn(async move {
@@ -342,6 +346,37 @@ impl Running<'_> {
         });
         let stop = self.stop.clone();
         self.tasks.spawn(async move { workers.run(stop).await });
+    }
+
+    fn start_mail(&self) -> anyhow::Result<()> {
+        let node = self.node;
+        let base_url = node.config.public_url.as_ref().unwrap_or(&node.name.url);
+        let parts = mail::Parts {
+            log: node.log.clone(),
+            commands: node.commands.clone(),
+            tables: node.tables.clone(),
+            keys: node.keys.clone(),
+            clock: node.clock.clone(),
+            base_url: base_url.trim_end_matches('/').to_owned(),
+        };
+        let Some(mail) = Mail::open(&node.config.mail, parts).context("setting up mail")? else {
+            tracing::warn!(
+                "no mail is sent, so nobody can reset a password: set mail.smtp_url, or mail.file for development"
+            );
+            return Ok(());
+        };
+        let (members, stop) = (self.members.cloned(), self.stop.clone());
+        self.tasks.spawn(async move {
+            let send = |turn| {
+                let mail = mail.clone();
+                async move { mail.run(turn).await }
+            };
+            match members {
+                Some(members) => members.take_turns(Role::Workers.name(), MAIL, stop, send).await,
+                None => send(stop).await,
+            }
+        });
+        Ok(())
     }
 }
 

@@ -254,6 +254,33 @@ pub(super) const FIELDS: &[Field] = &[
         "Opening WebSockets, the same: such as 300/1m. Unset: by limits.preset.",
     ),
     field(
+        "auth.confirm_email_first",
+        Kind::Flag,
+        "false",
+        "Whether nobody can sign in before their e-mail address is confirmed. Needs mail.smtp_url or mail.file.",
+    ),
+    secret(
+        "mail.smtp_url",
+        "The server that takes mail: smtps://user:password@host, or smtp:// with STARTTLS (`?tls=required`, as with a \
+         password; `?tls=opportunistic`, as without; `?tls=none`). Unset: no mail is sent.",
+    ),
+    field(
+        "mail.from",
+        Kind::Text,
+        "Spool <spool@localhost>",
+        "Who mail comes from, as people see it.",
+    ),
+    optional(
+        "mail.file",
+        "For development: mail is appended to this file (mbox) instead of sent.",
+    ),
+    field(
+        "mail.reset_link_seconds",
+        Kind::Number(1, 31_536_000),
+        "3600",
+        "Life of a link for a new password.",
+    ),
+    field(
         "jobs.lease_seconds",
         POSITIVE,
         "30",

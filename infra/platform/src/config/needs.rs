@@ -42,6 +42,11 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
             "cluster.url",
             "edge.tls_cert is set, and the other nodes have to find this one by a name in the certificate",
         ),
+        (
+            config.auth.confirm_email_first && !config.mail.is_sent(),
+            "mail.smtp_url",
+            "auth.confirm_email_first is true",
+        ),
     ];
     let missing = needs.into_iter().find(|(is_missing, ..)| *is_missing);
     if let Some((_, key, because)) = missing {

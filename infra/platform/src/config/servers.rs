@@ -1,4 +1,6 @@
 //! Servers that a node works with, and what it is to the other nodes. See `config/fields.rs` for what each field means.
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::Secret;
@@ -58,4 +60,21 @@ pub struct S3 {
     pub create_bucket: bool,
     pub browser_endpoint: Option<String>,
     pub cdn_url: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mail {
+    /// With the password of whoever sends.
+    pub smtp_url: Option<Secret>,
+    pub from: String,
+    pub file: Option<PathBuf>,
+    pub reset_link_seconds: u64,
+}
+
+impl Mail {
+    /// Whether mail goes anywhere, be it a file.
+    pub const fn is_sent(&self) -> bool {
+        self.smtp_url.is_some() || self.file.is_some()
+    }
 }

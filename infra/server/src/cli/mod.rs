@@ -53,6 +53,9 @@ enum Command {
         /// The address to listen on [default: 127.0.0.1:8080]
         #[arg(long, value_name = "ADDR:PORT")]
         listen: Option<String>,
+        /// For development: append mail to this file instead of sending it
+        #[arg(long, value_name = "PATH")]
+        mail_file: Option<PathBuf>,
     },
     /// Upload a film to a running Spool, with a progress bar
     Upload(upload::Upload),
@@ -80,23 +83,28 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 }
 
 impl Settings {
-    fn load(&self, listen: Option<&String>) -> anyhow::Result<Config> {
+    fn load(&self, command: Option<&Command>) -> anyhow::Result<Config> {
         let mut flags = self.set.clone();
         if let Some(data) = &self.data {
             flags.push(("data_dir".into(), data.display().to_string()));
         }
-        flags.extend(listen.map(|listen| ("listen".to_owned(), listen.clone())));
+        if let Some(Command::Serve {
+            listen, mail_file, ..
+        }) = command
+        {
+            flags.extend(listen.iter().map(|listen| ("listen".to_owned(), listen.clone())));
+            let file = mail_file.iter().map(|file| file.display().to_string());
+            flags.extend(file.map(|file| ("mail.file".to_owned(), file)));
+        }
         Ok(Config::load(self.config.as_deref(), &flags)?)
     }
 }
 
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { settings, command } = arguments;
-    let listen = match &command {
-        Some(Command::Serve { listen, .. }) => listen.as_ref(),
-        _ => None,
-    };
-    let config = settings.load(listen).context("reading the configuration")?;
+    let config = settings
+        .load(command.as_ref())
+        .context("reading the configuration")?;
     if settings.print_config {
         print!("{}", config.print());
         return Ok(ExitCode::SUCCESS);
