@@ -3,6 +3,7 @@
 mod administrators;
 pub(crate) mod api_keys;
 pub(crate) mod arranging;
+mod mail;
 pub(crate) mod registration;
 pub(crate) mod sessions;
 mod ways_in;
@@ -18,6 +19,7 @@ use crate::tokens::{KeySet, Refresh};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
+use mail::MailAsked;
 use registration::{EMAIL_MAX_CHARS, PASSWORD_CHARS, Registration};
 use serde::Deserialize;
 use sessions::{Client, SignedIn, User};
@@ -49,6 +51,7 @@ pub fn routes() -> OpenApiRouter<Gateway> {
         .routes(routes!(api_keys::create, api_keys::list))
         .routes(routes!(api_keys::revoke))
         .routes(routes!(key_set))
+        .merge(mail::routes())
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -73,6 +76,7 @@ struct Leaving {
 /// Creates an account and signs in.
 #[utoipa::path(post, path = "/api/auth/register", tag = "accounts", request_body = Registration, security(()), responses(
     (status = 201, description = "The account, signed in", body = SignedIn),
+    (status = 202, description = "The account; its e-mail address has to be confirmed before one can sign in", body = MailAsked),
     (status = 403, description = "Registration is closed", body = ProblemBody, content_type = "application/problem+json"),
     (status = 409, description = "The e-mail address or username is taken", body = ProblemBody, content_type = "application/problem+json"),
     (status = 422, description = "Invalid values", body = ProblemBody, content_type = "application/problem+json"),
@@ -101,6 +105,9 @@ async fn register(
         .commands
         .register(account, registered.clone(), &ask);
     let outcome = registering.await.map_err(not_registered)?;
+    if let Some(answer) = gateway.to_be_confirmed() {
+        return Ok(answer);
+    }
     let (session, mut token) = gateway
         .start_session(account, &ask, &Client::of(&headers, address))
         .await?;
@@ -121,6 +128,7 @@ async fn register(
 #[utoipa::path(post, path = "/api/auth/login", tag = "accounts", request_body = Credentials, security(()), responses(
     (status = 200, description = "Signed in", body = SignedIn),
     (status = 401, description = "Wrong e-mail address or password", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 403, description = "The account is locked, or its e-mail address has to be confirmed first", body = ProblemBody, content_type = "application/problem+json"),
     (status = 429, description = "Too many attempts", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 async fn login(
@@ -142,6 +150,7 @@ async fn login(
     attempt.judge(right);
     let account = account.filter(|_| right).ok_or_else(wrong)?;
     let ask = asking.ask(&gateway, "login", &bytes);
+    gateway.check_confirmed(account, &ask).await?;
     let client = Client::of(&headers, address);
     let (session, token) = gateway.start_session(account, &ask, &client).await?;
     let token = (CONSISTENCY_TOKEN, token_header(&token));

@@ -11,6 +11,7 @@ mod forms;
 mod fuzz;
 mod jobs;
 mod live;
+mod mail;
 mod media;
 mod personal;
 mod place;

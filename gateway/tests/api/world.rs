@@ -41,6 +41,7 @@ pub struct World {
     pub clock: Clock,
     pub commands: Commands,
     pub log: Log,
+    pub keys: Keys,
     pub blobs: Blobs,
     pub signals: Signals,
     pub projections: Projections,
@@ -97,14 +98,11 @@ impl World {
             Projections::start(log.clone(), tables.clone(), switcher(&commands)).expect("the views start");
         let signals = Signals::new();
         let stop = CancellationToken::new();
-        let (following, stopping, settings) = (
-            commands.clone(),
-            stop.clone(),
-            Settings {
-                job_attempts_max: config.jobs.max_attempts,
-                erasing: Some(erasing(&keys, &projections)),
-            },
-        );
+        let settings = Settings {
+            erasing: Some(erasing(&keys, &projections)),
+            ..Settings::of(&config)
+        };
+        let (following, stopping) = (commands.clone(), stop.clone());
         tokio::spawn(async move { following.run_managers(&tables, settings, stopping).await });
         let (following, stopping) = (commands.clone(), stop.clone());
         tokio::spawn(async move { following.run_following(stopping).await });
@@ -131,6 +129,7 @@ impl World {
             clock,
             commands,
             log,
+            keys,
             blobs,
             signals,
             projections,

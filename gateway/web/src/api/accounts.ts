@@ -3,8 +3,12 @@ import { api, anybody, taken } from "./http.ts";
 import { forget, keep, refreshToken } from "./session.ts";
 import type { Registration } from "./types.ts";
 
-export async function register(registration: Registration): Promise<void> {
-  keep((await taken(anybody.POST("/api/auth/register", { body: registration }))).data);
+/** Signs in too; or says what to do first, where an e-mail address has to be confirmed before that. */
+export async function register(registration: Registration): Promise<string | null> {
+  const answer = (await taken(anybody.POST("/api/auth/register", { body: registration }))).data;
+  if (!("access_token" in answer)) return answer.detail;
+  keep(answer);
+  return null;
 }
 
 export async function login(email: string, password: string): Promise<void> {

@@ -1,4 +1,4 @@
-// Creating an account; one is signed in at once.
+// Creating an account; one is signed in at once, or told to confirm the e-mail address first.
 import { register as signUp } from "../api/accounts.ts";
 import { Problem } from "../api/problem.ts";
 import { el } from "../dom.ts";
@@ -20,14 +20,15 @@ export function register({ query }: Visit): View {
     submit: "Create account",
     busy: "Creating…",
     send: async () => {
-      await signUp({
+      const first = await signUp({
         email: value("email").trim(),
         password: value("password"),
         first_name: value("first_name").trim(),
         last_name: value("last_name").trim(),
         username: value("username").trim(),
       });
-      go(nextAddress(query), { replace: true });
+      if (first) entry.replaceWith(el("p", { class: "lead", role: "status" }, `${first}.`));
+      else go(nextAddress(query), { replace: true });
     },
     explain: (problem) => (problem.status === 409 && problem.errors.length === 0 ? taken(problem) : problem),
   });

@@ -13,6 +13,7 @@ mod edge;
 mod faults;
 mod generated_client;
 mod kill;
+mod mail;
 mod oidc;
 mod pages;
 mod person;
