@@ -73,15 +73,6 @@ impl People {
         Ok(Sealed(self.keys.seal(account.0, hash.as_bytes(), PASSWORD)?))
     }
 
-    /// The PHC string sealed; nothing when the person was erased. Blocking.
-    pub fn seal_password(&self, account: AccountId, hash: &str) -> Result<Option<Sealed>, Problem> {
-        match self.keys.seal(account.0, hash.as_bytes(), PASSWORD) {
-            Ok(sealed) => Ok(Some(Sealed(sealed))),
-            Err(KeysError::Erased) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// Nothing when the person was erased. Blocking.
     pub fn personal(&self, account: AccountId, sealed: &Sealed) -> Result<Option<Personal>, Problem> {
         match self.keys.open_sealed(account.0, &sealed.0, PERSONAL) {

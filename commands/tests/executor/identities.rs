@@ -5,10 +5,9 @@ use crate::names::{check_names, place, settle};
 use crate::world::World;
 use spool_commands::CommandError;
 use spool_commands::accounts::{RegisterError, email_place, identity_place, username_place};
-use spool_commands::answer::CommandError;
 use spool_domain::accounts::{Account, Active, Command, Identity, Registered};
 use spool_domain::ids::AccountId;
-use spool_domain::reservations::{self, Reservation};
+use spool_domain::reservations::{self, Holding};
 use spool_domain::sealed::Sealed;
 
 fn identity(world: &World, subject: &str) -> Identity {
@@ -26,9 +25,8 @@ async fn somebody(world: &World, number: u64) -> AccountId {
         &format!("{number}@x.example"),
         &format!("user{number}"),
     );
-    let registering = world
-        .commands
-        .register(account(number), names, &ask(number, "register"));
+    let ask = ask(number, "register");
+    let registering = world.commands.register(account(number), names, &ask);
     registering.await.expect("the names are free");
     account(number)
 }
@@ -91,7 +89,7 @@ async fn of_many_accounts_that_want_an_identity_one_gets_it() {
     let account = winners[0];
     assert_eq!(
         place(&world, identity.place).await,
-        Reservation::Confirmed { account }
+        Holding::Confirmed { account }
     );
 }
 
@@ -162,7 +160,10 @@ async fn who_registers_with_what_another_has_leaves_nothing_behind() {
         identity: Some(self::identity(&world, subject)),
         ..registered(&world.keys, email, username)
     };
-    let register = |number, registered| world.commands.register(account(number), registered, &fresh());
+    let register = async |number, registered| {
+        let ask = fresh();
+        world.commands.register(account(number), registered, &ask).await
+    };
     let (first, fresh_email) = (
         by("ada@x.example", "ada", "ada"),
         by("2@x.example", "ada2", "ada"),
@@ -191,13 +192,13 @@ async fn who_registers_with_what_another_has_leaves_nothing_behind() {
         identity_place(&keys, "https://issuer.example", "4"),
     ];
     for left in left {
-        assert_eq!(place(&world, left).await, Reservation::Free);
+        assert_eq!(place(&world, left).await, Holding::Free);
     }
     settle(&mut world).await;
     check_names(&world).await;
     let account = account(1);
     assert_eq!(
         place(&world, identity.place).await,
-        Reservation::Confirmed { account }
+        Holding::Confirmed { account }
     );
 }

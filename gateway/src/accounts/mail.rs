@@ -37,7 +37,7 @@ struct Forgotten {
 }
 
 #[derive(Deserialize, ToSchema)]
-struct NewPassword {
+struct PasswordReset {
     /// What stands behind `#token=` in the link.
     token: String,
     /// 8 to 200 characters.
@@ -85,7 +85,7 @@ async fn forgot_password(
 }
 
 /// Sets a new password with the link from a mail. All sessions end.
-#[utoipa::path(post, path = "/api/auth/reset-password", tag = "accounts", request_body = NewPassword, security(()), responses(
+#[utoipa::path(post, path = "/api/auth/reset-password", tag = "accounts", request_body = PasswordReset, security(()), responses(
     (status = 204, description = "The new password counts"),
     (status = 403, description = "The account is locked", body = ProblemBody, content_type = "application/problem+json"),
     (status = 409, description = "The link was used, a newer one was sent, or its time is over", body = ProblemBody, content_type = "application/problem+json"),
@@ -94,7 +94,7 @@ async fn forgot_password(
 async fn reset_password(
     State(gateway): State<Gateway>,
     asking: Asking,
-    Json { value, bytes }: Json<NewPassword>,
+    Json { value, bytes }: Json<PasswordReset>,
 ) -> Result<Response, Problem> {
     let parts = gateway.parts();
     // Before the work of hashing: only who has a link of ours makes us do it.
@@ -102,8 +102,13 @@ async fn reset_password(
     check_password(&value.password).map_err(|detail| Problem::invalid("/password", detail))?;
     let hash = gateway.passwords().hash(value.password).await?;
     let people = gateway.clone();
-    let seal = move || people.people().seal_password(link.account, &hash);
-    let password_hash = tokio::task::spawn_blocking(seal).await??.ok_or_else(link_over)?;
+    let seal = move || people.people().seal_hash(link.account, &hash);
+    let sealed = tokio::task::spawn_blocking(seal).await?;
+    // Whoever was erased has no key any more.
+    let password_hash = sealed.map_err(|problem| match problem.kind() {
+        Kind::NotFound => link_over(),
+        _ => problem,
+    })?;
     let reset = Command::ResetPassword {
         number: link.number,
         password_hash,
@@ -111,7 +116,7 @@ async fn reset_password(
     let ask = asking.ask(&gateway, "reset-password", &bytes);
     let given = parts.commands.give(link.account.stream(), reset, ask).await;
     let outcome = given.map_err(gone_is_over)?;
-    gateway.notice_ended_sessions(&outcome.events);
+    gateway.notice(link.account, &outcome.events);
     let headers = AppendHeaders([consistency_header(&outcome)]);
     Ok((StatusCode::NO_CONTENT, headers).into_response())
 }
@@ -145,7 +150,7 @@ async fn confirm_email(
     (status = 403, description = "This installation sends no mail", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 async fn resend_confirmation(State(gateway): State<Gateway>, asking: Asking) -> Result<Response, Problem> {
-    let account = asking.caller.claims()?.sub;
+    let account = asking.caller.account()?;
     gateway.sends_mail()?;
     let ask = asking.ask(&gateway, "resend-confirmation", b"");
     gateway.ask_to_confirm(account, ask).await?;

@@ -144,7 +144,7 @@ pub fn check_email(email: &str) -> Result<(), String> {
     Ok(())
 }
 
-pub fn check_password(password: &str) -> Result<(), String> {
+pub(super) fn check_password(password: &str) -> Result<(), String> {
     let length = password.chars().count();
     if PASSWORD_CHARS.contains(&length) {
         return Ok(());

@@ -45,7 +45,6 @@ pub struct World {
     pub blobs: Blobs,
     pub signals: Signals,
     pub projections: Projections,
-    pub keys: Keys,
     data: PathBuf,
     _stop: DropGuard,
     // The last to go: what is above has tables and files there.
@@ -133,7 +132,6 @@ impl World {
             blobs,
             signals,
             projections,
-            keys,
             data,
             _stop,
             _keyspace: keyspace,
