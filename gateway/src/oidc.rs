@@ -23,7 +23,7 @@ use crate::body::{Json, Parameters};
 use crate::edge::visit::Visit;
 use crate::gateway::Gateway;
 use crate::paging::Page;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::{Kind, Problem, ProblemBody};
 use crate::tokens::Refresh;
 use attempts::{Attempt, CODE_SECONDS, Code};
 use axum::extract::{Path, State};
@@ -338,6 +338,11 @@ impl Gateway {
         }
         let may_register = parts.config.auth.open_registration;
         let account = self.arrive(told, name, may_register, &ask).await?;
+        let confirmed = self.check_confirmed(account, &ask).await;
+        confirmed.map_err(|problem| match problem.kind() {
+            Kind::NotAllowed => Trouble::ConfirmFirst,
+            _ => Trouble::Other(problem),
+        })?;
         // It lasts until the code is exchanged, or ends with it.
         let ends = Timestamp::from_millis(parts.clock.now_ms()) + Millis(CODE_SECONDS * 1000);
         let (refresh, _) = self.start_session_until(account, ends, &ask, client).await?;

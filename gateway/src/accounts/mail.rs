@@ -172,7 +172,7 @@ impl Gateway {
 
     /// Refuses whoever has to confirm their e-mail address before they sign in, and has another mail sent to them. To be asked
     /// when the password was right: it tells that there is an account.
-    pub(super) async fn check_confirmed(&self, account: AccountId, ask: &Ask) -> Result<(), Problem> {
+    pub(crate) async fn check_confirmed(&self, account: AccountId, ask: &Ask) -> Result<(), Problem> {
         if !self.parts().config.auth.confirm_email_first {
             return Ok(());
         }

@@ -25,6 +25,8 @@ pub enum Trouble {
     EmailUnconfirmed,
     RegistrationClosed,
     AccountClosed,
+    /// Nobody signs in here before the e-mail address is confirmed; a mail is on its way.
+    ConfirmFirst,
     /// Who wants to link it is somebody else than who has it.
     IdentityTaken,
     /// Another request is about to do the same.
@@ -87,6 +89,11 @@ impl Trouble {
                 "account-closed",
                 Kind::NotAllowed,
                 "this account is closed; ask an administrator",
+            ),
+            Self::ConfirmFirst => (
+                "confirm-email",
+                Kind::NotAllowed,
+                "confirm your e-mail address first, by the link in the mail that was sent to it",
             ),
             Self::IdentityTaken => (
                 "identity-taken",

@@ -37,7 +37,7 @@ async fn forgot(server: &Server, email: &str) -> Result<()> {
 }
 
 /// The token of the link to `page` in a mail, as somebody reads it who sees the text.
-fn token(mail: &str, page: &str) -> Option<String> {
+pub fn token(mail: &str, page: &str) -> Option<String> {
     let link = mail
         .split_whitespace()
         .find(|word| word.contains(&format!("/{page}#token=")))?;
@@ -45,7 +45,11 @@ fn token(mail: &str, page: &str) -> Option<String> {
 }
 
 /// The first mail for `email` with a link to `page`, of those in the box.
-async fn arrived(mut taken: impl FnMut() -> Result<Vec<String>>, email: &str, page: &str) -> Result<String> {
+pub async fn arrived(
+    mut taken: impl FnMut() -> Result<Vec<String>>,
+    email: &str,
+    page: &str,
+) -> Result<String> {
     within(SOON, "the mail", async || {
         let mails = taken()?;
         let is_it = |mail: &&String| mail.contains(&format!("To: {email}")) && token(mail, page).is_some();
@@ -58,7 +62,7 @@ async fn arrived(mut taken: impl FnMut() -> Result<Vec<String>>, email: &str, pa
     .await
 }
 
-fn mails_in(file: &Path) -> Result<Vec<String>> {
+pub fn mails_in(file: &Path) -> Result<Vec<String>> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let start = "From spool@localhost ";
     Ok(text.split(start).skip(1).map(str::to_owned).collect())

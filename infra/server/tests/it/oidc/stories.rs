@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use super::browser::{Browser, in_fragment, in_query, problem_in, with_query};
 use super::{World, provider};
 use crate::account::{Account, reason_of};
+use crate::mail::{arrived, mails_in, token};
+use crate::server::Setup;
 
 /// What a person signs in by: the names of the providers.
 async fn identities(base: &str, token: &str) -> Result<Vec<Value>> {
@@ -297,6 +299,58 @@ async fn what_was_not_begun_here_or_was_tampered_with_signs_nobody_in() -> Resul
     assert_eq!(reason_of(answer).await?.0, 404);
     let unknown = browser.begin("none").await?;
     assert_eq!(problem_in(&unknown)?, "unknown-provider");
+    world.server.stop().await
+}
+
+#[tokio::test]
+async fn where_addresses_are_confirmed_first_only_who_comes_with_a_verified_one_is_in_at_once() -> Result<()>
+{
+    let oidc = provider().await?;
+    let mail = tempfile::NamedTempFile::new()?;
+    let file = mail.path().display().to_string();
+    let confirming = |setup: Setup| {
+        setup
+            .with("AUTH_CONFIRM_EMAIL_FIRST", "true")
+            .with("MAIL_FILE", &file)
+    };
+    let world = World::start(oidc, confirming).await?;
+    let base = &world.base;
+    assert_eq!(
+        Browser::new(base)?.problem("test", "eve~unverified").await?,
+        "confirm-email"
+    );
+    Browser::new(base)?.signed_in("test", "ada").await?;
+    world.server.stop().await
+}
+
+#[tokio::test]
+async fn a_provider_that_verified_the_address_is_linked_to_the_account_that_confirmed_it() -> Result<()> {
+    let oidc = provider().await?;
+    let mail = tempfile::NamedTempFile::new()?;
+    let file = mail.path().display().to_string();
+    let world = World::start(oidc, |setup| setup.with("MAIL_FILE", &file)).await?;
+    let base = &world.base;
+    let mia = Account::register(base.clone(), "mia").await?;
+    assert_eq!(
+        Browser::new(base)?.problem("test", "mia").await?,
+        "email-unconfirmed"
+    );
+    let confirmation = arrived(|| mails_in(mail.path()), "mia@example.org", "confirm-email").await?;
+    let confirm = json!({ "token": token(&confirmation, "confirm-email") });
+    let url = format!("{base}/api/auth/confirm-email");
+    let confirmed = Client::new().post(url).json(&confirm).send().await?;
+    assert_eq!(confirmed.status(), StatusCode::NO_CONTENT);
+    assert_eq!(
+        Browser::new(base)?.problem("test", "mia~unverified").await?,
+        "email-unverified"
+    );
+    let signed_in = Browser::new(base)?.signed_in("test", "mia").await?;
+    let own = world.whose(&mia.token).await?;
+    assert_eq!(
+        own.map(|user| user["id"].clone()),
+        Ok(signed_in["user"]["id"].clone())
+    );
+    assert_eq!(identities(base, &mia.token).await?.len(), 1);
     world.server.stop().await
 }
 
