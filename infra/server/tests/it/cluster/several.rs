@@ -152,6 +152,7 @@ async fn two_nodes(folder: &std::path::Path) -> Result<()> {
     visitor.sees_it_ready(&other).await?;
     visitor.can_watch(&one).await?;
     visitor.can_watch(&other).await?;
+    who_leaves_here_is_out_there(&one, &other).await?;
 
     fleet.kill(0)?;
     let begun = Instant::now();
@@ -165,6 +166,38 @@ async fn two_nodes(folder: &std::path::Path) -> Result<()> {
     visitor.changes(&one, &other).await?;
     visitor.changes(&other, &one).await?;
     fleet.stop_and_verify().await
+}
+
+/// A token that one node believes stops working there when the session is ended at the other.
+async fn who_leaves_here_is_out_there(one: &str, other: &str) -> Result<()> {
+    let account = Account::register(one.to_owned(), "carla").await?;
+    let asked_there = async || {
+        let profile = account.http.get(format!("{other}/api/auth/profile"));
+        anyhow::Ok(profile.bearer_auth(&account.token).send().await?.status())
+    };
+    ensure!(asked_there().await? == StatusCode::OK);
+    let left = account.http.post(format!("{one}/api/auth/logout"));
+    left.bearer_auth(&account.token)
+        .send()
+        .await?
+        .error_for_status()?;
+    let begun = Instant::now();
+    within(
+        Duration::from_secs(10),
+        "the end of a session elsewhere",
+        async || {
+            Ok(match asked_there().await? {
+                StatusCode::UNAUTHORIZED => Ok(()),
+                status => Err(status.to_string()),
+            })
+        },
+    )
+    .await?;
+    println!(
+        "a session that ended at one node was over at the other after {:?}",
+        begun.elapsed()
+    );
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
