@@ -24,6 +24,7 @@ mod passwords;
 mod people;
 mod problem;
 mod ranges;
+mod said;
 mod serve;
 mod tokens;
 mod uploads;

@@ -161,13 +161,16 @@ async fn original(
         return Err(Problem::not_allowed("only the owner may fetch the original"));
     }
     let original = video.original.ok_or_else(|| Problem::not_found("file"))?;
+    let file_name = gateway
+        .opened_file_name(video.owner_id, original.file_name)
+        .await?;
     let container = serde_json::from_value::<Container>(original.container.into()).ok();
     let content_type = container.map_or("application/octet-stream", Container::media_type);
     let sending = Sending {
         content_type: HeaderValue::from_static(content_type),
         caching: HeaderValue::from_static("private, no-cache"),
         extra: vec![
-            (header::CONTENT_DISPOSITION, attachment(&original.file_name)),
+            (header::CONTENT_DISPOSITION, attachment(&file_name)),
             (
                 header::X_CONTENT_TYPE_OPTIONS,
                 HeaderValue::from_static("nosniff"),

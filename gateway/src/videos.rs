@@ -204,9 +204,10 @@ async fn change(
     let video = VideoId(id);
     let (description, outcome) = match value.complete() {
         Ok(description) => {
+            let owner = gateway.owner_of(video, &asking.caller).await?;
             let command = domain::Command::Describe {
                 by,
-                description: description.clone(),
+                description: gateway.sealed_description(owner, &description).await?,
             };
             let outcome = gateway
                 .parts()
@@ -346,7 +347,7 @@ impl Gateway {
         let username = self.people().username(projections, video.owner_id)?;
         Ok(Video {
             owner_username: username.map(|name| name.to_string()),
-            ..video
+            ..self.with_texts(video)?
         })
     }
 
@@ -412,10 +413,12 @@ impl Gateway {
             let domain::Video::Existing(existing) = video else {
                 return Err(Problem::not_found("video"));
             };
-            let description = change.over(existing.description);
+            let owner = existing.owner;
+            let before = self.opened_description(owner, existing.description).await?;
+            let description = change.over(before);
             let command = domain::Command::Describe {
                 by: caller.actor(),
-                description: description.clone(),
+                description: self.sealed_description(owner, &description).await?,
             };
             let expected_version = ask.expected_version.or(Some(version));
             let ask_again = Ask {

@@ -38,7 +38,16 @@ pub async fn keep(gateway: &Gateway, owner: AccountId, arrived: Arrived) -> Resu
         description,
         source,
     };
-    match tell(gateway, &received, ask).await {
+    let sealed = match gateway.sealed_upload(&received).await {
+        Ok(sealed) => sealed,
+        Err(problem) => {
+            discard(gateway, &stored.key).await;
+            return Err(problem);
+        }
+    };
+    let request = ask.request.is_some().then(|| hash(gateway, &received));
+    let ask = Ask { request, ..ask };
+    match tell(gateway, &sealed, ask).await {
         Ok((outcome, kept)) => {
             if kept.as_ref() != Some(&stored.key) {
                 discard(gateway, &stored.key).await;
@@ -63,8 +72,6 @@ async fn tell(
     ask: Ask,
 ) -> Result<(Outcome, Option<String>), CommandError> {
     let commands = &gateway.parts().commands;
-    let request = ask.request.is_some().then(|| hash(gateway, received));
-    let ask = Ask { request, ..ask };
     let upload = UploadId::of(received.video).stream();
     let first = commands
         .give(upload, Command::Receive(received.clone()), ask.clone())

@@ -29,6 +29,7 @@ impl Redacting {
                         let shown = format!("[{name}]");
                         (name, Value::String(shown))
                     }
+                    "client" if value.is_string() => (name, json!("[client]")),
                     _ => {
                         let value = self.value(value);
                         (name, value)
@@ -42,6 +43,9 @@ impl Redacting {
 
     /// Also within a text, such as the key of a blob.
     fn text(&mut self, text: &str) -> String {
+        if text.starts_with("sealed:") {
+            return "[sealed]".to_owned();
+        }
         let mut shown = String::new();
         let mut rest = text;
         while let Some(letter) = rest.chars().next() {

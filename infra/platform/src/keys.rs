@@ -162,6 +162,17 @@ impl Keys {
         Ok(URL_SAFE_NO_PAD.encode(key.seal(plaintext, &bound(person, aad))))
     }
 
+    /// The same, and the same text becomes the same each time: whoever has two sees whether they are equal, and nothing else.
+    pub fn seal_same(&self, person: Uuid, plaintext: &[u8], aad: &[u8]) -> Result<String, KeysError> {
+        let key = self.0.persons.key_or_new(person)?;
+        Ok(URL_SAFE_NO_PAD.encode(key.seal_same(plaintext, &bound(person, aad))))
+    }
+
+    /// Whether the person's key is in memory, so that sealing and opening do not block.
+    pub fn is_at_hand(&self, person: Uuid) -> bool {
+        self.0.persons.is_at_hand(person)
+    }
+
     /// Opens what [`Keys::seal`] made for the same person and `aad`. `Erased` also when there never was a key: it
     /// cannot be read either way. Blocking when the key is not in memory.
     pub fn open_sealed(&self, person: Uuid, sealed: &str, aad: &[u8]) -> Result<Vec<u8>, KeysError> {

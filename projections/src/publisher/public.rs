@@ -1,8 +1,8 @@
 //! What other teams may read: one shape for each public event, and for every event whether it is public.
 //!
 //! The shapes are apart from what the log keeps, so that nothing gets out by being added there: a field is public
-//! once it is written down here. None of them holds personal data: no e-mail address, no name, no file name, and
-//! nothing that is made from one.
+//! once it is written down here. None of them holds personal data: no e-mail address, no name, no file name, nothing that is
+//! made from one, and nothing that a person wrote, since a topic cannot forget it. (Titles are asked for by the video's id.)
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -105,9 +105,9 @@ macro_rules! public_events {
 
 public_events! {
     Videos {
-        VideoCreated 1,
+        VideoCreated 2,
         VideoUploaded 1,
-        VideoDescribed 1,
+        VideoDescribed 2,
         VideoDeleted 1,
     }
     Jobs {
@@ -182,8 +182,6 @@ impl PublicEvent {
         match event {
             videos::Event::Created(created) => Self::VideoCreated(VideoCreated {
                 owner: created.owner,
-                title: created.description.title.clone(),
-                description: created.description.description.clone(),
                 visibility: created.description.visibility,
             }),
             videos::Event::Uploaded(uploaded) => Self::VideoUploaded(VideoUploaded {
@@ -193,8 +191,6 @@ impl PublicEvent {
                 container: uploaded.source.container.clone(),
             }),
             videos::Event::Described(described) => Self::VideoDescribed(VideoDescribed {
-                title: described.title.clone(),
-                description: described.description.clone(),
                 visibility: described.visibility,
             }),
             videos::Event::Deleted(deleted) => Self::VideoDeleted(VideoDeleted { by: deleted.by }),
@@ -256,15 +252,11 @@ pub struct UserRegistered {
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct UserErased {}
 
-/// A video came to be.
+/// A video came to be. What it is called is asked for by its id, which is the record's key.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct VideoCreated {
     /// Whose it is.
     pub owner: AccountId,
-    /// What it is called.
-    pub title: String,
-    /// What its owner says about it.
-    pub description: String,
     /// Who may see it.
     pub visibility: Visibility,
 }
@@ -282,13 +274,9 @@ pub struct VideoUploaded {
     pub container: String,
 }
 
-/// The video is called otherwise now.
+/// The video is called otherwise now, or others may see it. What it is called is asked for by its id, which is the record's key.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct VideoDescribed {
-    /// What it is called.
-    pub title: String,
-    /// What its owner says about it.
-    pub description: String,
     /// Who may see it.
     pub visibility: Visibility,
 }

@@ -16,20 +16,36 @@ const HOW_TO_UPDATE: &str = "run UPDATE=1 cargo test -p spool-projections --test
 
 /// What is nobody else's business. An event that is neither here nor public has not been thought about.
 const INTERNAL: &[&str] = &[
+    "ApiKeyCreated",
+    "ApiKeyRevoked",
+    "EmailConfirmationRequested",
+    "EmailConfirmed",
+    "IdentityLinked",
+    "IdentityUnlinked",
     "JobLeaseRenewed",
     "NameConfirmed",
+    "NameGivenUp",
     "NameReleased",
     "NameReservationLapsed",
     "NameReserved",
+    "PasswordChanged",
+    "PasswordResetRequested",
     "PasswordResetWanted",
+    "PreferencesChanged",
+    "ProfileChanged",
     "RegistrationVoided",
     "RenditionStarted",
+    "RoleChanged",
     "SegmentsPublished",
     "SessionEnded",
     "SessionRefreshed",
     "SessionStarted",
     "ThumbnailMade",
     "UploadReceived",
+    "UserDeleted",
+    "UserDisabled",
+    "UserEnabled",
+    "UserRestored",
     "ViewSwitched",
 ];
 
@@ -168,6 +184,12 @@ fn collect(value: &Value, canaries: &mut Vec<String>) {
         "blob",
         "worker",
         "session",
+        "title",
+        "description",
+        "client",
+        "preferences",
+        "shown",
+        "name",
     ];
     for (name, inner) in value.as_object().into_iter().flatten() {
         match inner.as_str() {

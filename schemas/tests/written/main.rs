@@ -10,3 +10,4 @@ mod golden;
 mod records;
 mod round_trip;
 mod samples;
+mod sealed_texts;

@@ -1,6 +1,7 @@
 //! One event of every type as real ones look, and variants where a type can look otherwise. With UPDATE=1
 //! those that have no file yet are written once; files are never written again.
 
+use crate::sealed_texts;
 use spool_domain::accounts;
 use spool_domain::actors::{Actor, Role};
 use spool_domain::ids::{AccountId, ApiKeyId, JobId, ReservationId, SessionId, UploadId, VideoId};
@@ -307,6 +308,7 @@ fn uploads_and_videos() -> Vec<Sample> {
         ("", uploaded.into()),
         ("", Event::Described(described(Visibility::Unlisted)).into()),
         ("private", Event::Described(described(Visibility::Private)).into()),
+        ("sealed", Event::Described(sealed_texts::described()).into()),
         ("", deleted(owner()).into()),
         ("by-admin", deleted(admin()).into()),
         ("by-system", deleted(Actor::System).into()),

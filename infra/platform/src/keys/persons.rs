@@ -18,7 +18,7 @@ mod shared;
 use file::File;
 use shared::Shared;
 
-/// How many opened keys are kept in memory (some 600 bytes each).
+/// How many opened keys are kept in memory (some 900 bytes each).
 const CACHED: usize = 50_000;
 /// Another node may erase a key, and does not tell us: after this long we look again. Counted from before we looked.
 const SHARED_FOR: Duration = Duration::from_millis(900);
@@ -130,6 +130,10 @@ impl Persons {
 
     pub fn is_erased(&self, person: Uuid) -> Result<bool, KeysError> {
         Ok(matches!(self.store.get(person)?, Some(Stored::Erased)))
+    }
+
+    pub fn is_at_hand(&self, person: Uuid) -> bool {
+        self.remembered(person).is_ok()
     }
 
     fn remembered(&self, person: Uuid) -> Result<Arc<SealingKey>, Looked> {
