@@ -140,8 +140,7 @@ impl Reaction<'_> {
         Cause {
             correlation: self.correlation,
             causation: Some(format!("{}@{}", self.stream, self.version)),
-            traceparent: None,
-            origin: None,
+            ..Cause::default()
         }
     }
 

@@ -79,16 +79,6 @@ impl Asking {
         self.if_match.as_ref().map_or(Ok(None), expected_version)
     }
 
-    /// Whether `If-Match` allows a change of what has this tag; what follows a dash in an ETag is the representation's own.
-    pub fn allows(&self, tag: &str) -> bool {
-        let Some(header) = self.if_match.as_ref().filter(|value| *value != "*") else {
-            return true;
-        };
-        let bare = |text: &str| text.trim().trim_start_matches("W/").trim_matches('"').to_owned();
-        let mut given = header.to_str().unwrap_or_default().split(',').map(bare);
-        given.any(|given| given.split('-').next() == Some(tag))
-    }
-
     /// What the view must have seen before it answers.
     pub fn token(&self) -> Option<&Token> {
         self.token.as_ref()

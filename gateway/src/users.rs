@@ -1,33 +1,31 @@
-//! Persons over HTTP: what is shown of them, and what administrators decide about them.
+//! Persons over HTTP: who there is, and what is shown of them.
 
 mod arranging;
 mod audit;
+mod client;
 mod directory;
 mod export;
+mod governing;
 mod opened;
 mod shown;
 
-use crate::asking::{Asking, consistency_header};
-use crate::body::{Id, Json, Parameters};
+use crate::asking::Asking;
+use crate::body::{Id, Parameters};
 use crate::encoded::{Caching, Encoded};
 use crate::gateway::Gateway;
 use crate::paging::{self, Page};
-use crate::problem::{Kind, Problem, ProblemBody};
+use crate::problem::{Problem, ProblemBody};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{AppendHeaders, IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use directory::Search;
 use serde::{Deserialize, Serialize};
-use shown::Person;
-pub(crate) use shown::{tag_of, tag_of_row};
-use spool_commands::{AnyRefusal, Ask, CommandError, Outcome};
-use spool_domain::accounts::{Account, Command, Event, Refusal, Standing};
-use spool_domain::actors::{Actor, Role};
+use shown::{Person, RoleWord, StatusWord};
+pub(crate) use shown::{version_of, version_of_row};
+use spool_domain::actors::Actor;
 use spool_domain::ids::AccountId;
 use spool_domain::text::check_line;
-use spool_domain::time::{Millis, Timestamp};
-use spool_projections::accounts::{List, Status};
-use spool_schemas::AnyEvent;
+use spool_projections::accounts::List;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -36,23 +34,19 @@ use uuid::Uuid;
 pub use directory::Directory;
 pub use export::exports;
 
-/// How often a change is tried anew when something else happened to the account meanwhile.
-const TRIES: usize = 8;
 const WORDS_MAX_CHARS: usize = 100;
-const GRACE_DAYS_MAX: i64 = 30;
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 pub fn routes() -> OpenApiRouter<Gateway> {
     OpenApiRouter::new()
         .routes(routes!(list))
-        .routes(routes!(get, change, delete))
+        .routes(routes!(get, governing::change, governing::delete))
         .routes(routes!(profile, arranging::change_profile))
         .routes(routes!(arranging::preferences, arranging::set_preferences))
         .routes(routes!(stats))
         .routes(routes!(audit::audit))
         .routes(routes!(export::export))
-        .routes(routes!(restore))
-        .routes(routes!(toggle_status))
+        .routes(routes!(governing::restore))
+        .routes(routes!(governing::toggle_status))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -66,41 +60,18 @@ struct Listing {
     /// A part of a name, username or e-mail address; upper and lower case are the same.
     #[param(example = "ada")]
     q: Option<String>,
-    /// `viewer`, `creator`, `admin` or `service`.
+    #[param(value_type = Option<RoleWord>, inline)]
     role: Option<String>,
-    /// `active`, `disabled` or `deleted`.
+    #[param(value_type = Option<StatusWord>, inline)]
     status: Option<String>,
     /// `newest`, which is also the order if it is left out.
+    #[param(example = "newest")]
     sort: Option<String>,
-}
-
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct Deleting {
-    /// For so many days an administrator can bring the account back; 0 to 30. With 0, or left out, it is erased at once.
-    #[param(value_type = Option<u32>, example = 0)]
-    grace_days: Option<String>,
-}
-
-/// What an administrator may change of a person. What is left out stays as it is.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Change {
-    #[schema(value_type = Option<String>, example = "creator")]
-    role: Option<Role>,
-}
-
-/// Whether an account may be used now.
-#[derive(Serialize, ToSchema)]
-struct Toggled {
-    id: Uuid,
-    /// `active` or `disabled`.
-    #[schema(value_type = String, example = "disabled")]
-    status: Status,
 }
 
 /// What a person has here, in figures.
 #[derive(Serialize, ToSchema)]
+#[schema(as = UserStats)]
 struct Stats {
     id: Uuid,
     /// Videos that are there.
@@ -118,7 +89,8 @@ struct Stats {
 }
 
 /// All persons, newest first.
-#[utoipa::path(get, path = "/api/users", tag = "users", params(Listing), responses(
+#[utoipa::path(get, path = "/api/users", operation_id = "list_users", tag = "users", params(Listing), responses(
+    (status = 304, description = "Not changed since the ETag in If-None-Match"),
     (status = 200, description = "A page; with a filter it may be short, or empty, and yet go on", body = Page<Person>),
     (status = 401, description = "Not signed in", body = ProblemBody, content_type = "application/problem+json"),
     (status = 403, description = "Not an administrator", body = ProblemBody, content_type = "application/problem+json"),
@@ -162,8 +134,8 @@ async fn list(
 }
 
 /// One person: everything for administrators and the person, for others what is public.
-#[utoipa::path(get, path = "/api/users/{id}", tag = "users", params(("id" = Uuid, Path)), security((), ("bearer" = [])), responses(
-    (status = 200, description = "The person", body = Person, headers(("ETag" = String, description = "Send it back as If-Match to change this version and no other"))),
+#[utoipa::path(get, path = "/api/users/{id}", operation_id = "get_user", tag = "users", params(("id" = Uuid, Path)), security((), ("bearer" = [])), responses(
+    (status = 200, description = "The person", body = Person),
     (status = 304, description = "Not changed since the ETag in If-None-Match"),
     (status = 404, description = "There is none", body = ProblemBody, content_type = "application/problem+json"),
 ))]
@@ -182,8 +154,8 @@ async fn get(
 }
 
 /// A person's profile.
-#[utoipa::path(get, path = "/api/users/{id}/profile", tag = "users", params(("id" = Uuid, Path)), responses(
-    (status = 200, description = "The profile", body = Person, headers(("ETag" = String))),
+#[utoipa::path(get, path = "/api/users/{id}/profile", operation_id = "get_user_profile", tag = "users", params(("id" = Uuid, Path)), responses(
+    (status = 200, description = "The profile", body = Person),
     (status = 304, description = "Not changed since the ETag in If-None-Match"),
     (status = 401, description = "Not signed in", body = ProblemBody, content_type = "application/problem+json"),
     (status = 403, description = "Somebody else's", body = ProblemBody, content_type = "application/problem+json"),
@@ -204,8 +176,9 @@ async fn profile(
 }
 
 /// What a person has here, in figures.
-#[utoipa::path(get, path = "/api/users/{id}/stats", tag = "users", params(("id" = Uuid, Path)), responses(
+#[utoipa::path(get, path = "/api/users/{id}/stats", operation_id = "get_user_stats", tag = "users", params(("id" = Uuid, Path)), responses(
     (status = 200, description = "The figures", body = Stats),
+    (status = 304, description = "Not changed since the ETag in If-None-Match"),
     (status = 401, description = "Not signed in", body = ProblemBody, content_type = "application/problem+json"),
     (status = 403, description = "Somebody else's", body = ProblemBody, content_type = "application/problem+json"),
     (status = 404, description = "There is none", body = ProblemBody, content_type = "application/problem+json"),
@@ -237,134 +210,6 @@ async fn stats(
         watch_time_seconds: 0.0,
     };
     Ok(Encoded::json(&stats, "", Caching::Private).answer(&headers))
-}
-
-/// Changes a person's role. The person's tokens have the new role at once.
-#[utoipa::path(put, path = "/api/users/{id}", tag = "users", params(
-    ("id" = Uuid, Path),
-    ("If-Match" = Option<String>, Header, description = "The ETag of the version to change"),
-), request_body = Change, responses(
-    (status = 200, description = "The person as changed", body = Person, headers(("ETag" = String), ("Consistency-Token" = String))),
-    (status = 401, description = "Not signed in", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 403, description = "Not an administrator, or one's own account", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 404, description = "There is none", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 412, description = "It was changed meanwhile", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 422, description = "Invalid values", body = ProblemBody, content_type = "application/problem+json"),
-))]
-async fn change(
-    State(gateway): State<Gateway>,
-    Id(id): Id,
-    asking: Asking,
-    Json { value, bytes }: Json<Change>,
-) -> Result<Response, Problem> {
-    let by = check_admin(&asking)?;
-    let account = AccountId(id);
-    let role = value
-        .role
-        .ok_or_else(|| Problem::invalid("/role", "must be given"))?;
-    let ask = asking.ask(&gateway, "change-user", &[id.as_bytes(), &bytes[..]].concat());
-    let change = |_: &Account| Ok(Command::ChangeRole { account, role, by });
-    let outcome = gateway.decide(&asking, account, ask, change).await?;
-    gateway.answer_person(account, &outcome).await
-}
-
-/// Deletes a person's account, and erases all that is known of the person.
-///
-/// Nobody can use the account from then on. What was erased cannot be brought back by anybody: not from the log, a backup, a read
-/// model or a topic. The person's videos and films are deleted as well, a few moments later.
-#[utoipa::path(delete, path = "/api/users/{id}", tag = "users", params(
-    ("id" = Uuid, Path),
-    Deleting,
-    ("If-Match" = Option<String>, Header, description = "The ETag of the version to delete"),
-), responses(
-    (status = 204, description = "Gone", headers(("Consistency-Token" = String))),
-    (status = 401, description = "Not signed in", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 403, description = "Somebody else's, or an administrator's own", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 404, description = "There is none", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 412, description = "It was changed meanwhile", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 422, description = "Invalid parameters", body = ProblemBody, content_type = "application/problem+json"),
-))]
-async fn delete(
-    State(gateway): State<Gateway>,
-    Id(id): Id,
-    asking: Asking,
-    Parameters(deleting): Parameters<Deleting>,
-) -> Result<Response, Problem> {
-    let account = AccountId(id);
-    let by = check_self_or_admin(&asking, account)?;
-    let days = grace_days(deleting.grace_days.as_deref())?;
-    let erase_at = Timestamp::from_millis(gateway.parts().clock.now_ms()) + Millis(days * DAY_MS);
-    let request = [id.as_bytes(), &days.to_be_bytes()[..]].concat();
-    let ask = asking.ask(&gateway, "delete-user", &request);
-    let delete = |_: &Account| {
-        Ok(Command::Delete {
-            account,
-            by,
-            erase_at,
-        })
-    };
-    let outcome = gateway.decide(&asking, account, ask, delete).await?;
-    let is_erased = |event: &AnyEvent| matches!(event, AnyEvent::Accounts(Event::Erased(_)));
-    if outcome.events.iter().any(is_erased) {
-        // Whoever follows the log does it as well, should this be cut off here.
-        let keys = gateway.parts().keys.clone();
-        tokio::task::spawn_blocking(move || keys.erase(id)).await??;
-    }
-    let token = AppendHeaders([consistency_header(&outcome)]);
-    Ok((StatusCode::NO_CONTENT, token).into_response())
-}
-
-/// Brings a deleted account back that is not erased yet.
-#[utoipa::path(post, path = "/api/users/{id}/restore", tag = "users", params(("id" = Uuid, Path)), responses(
-    (status = 200, description = "The person, back", body = Person, headers(("ETag" = String), ("Consistency-Token" = String))),
-    (status = 401, description = "Not signed in", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 403, description = "Not an administrator", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 404, description = "There is none", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 409, description = "Not deleted, or erased already", body = ProblemBody, content_type = "application/problem+json"),
-))]
-async fn restore(State(gateway): State<Gateway>, Id(id): Id, asking: Asking) -> Result<Response, Problem> {
-    let by = check_admin(&asking)?;
-    let account = AccountId(id);
-    let ask = asking.ask(&gateway, "restore-user", id.as_bytes());
-    let restore = |_: &Account| Ok(Command::Restore { account, by });
-    let outcome = gateway.decide(&asking, account, ask, restore).await?;
-    gateway.answer_person(account, &outcome).await
-}
-
-/// Locks an account that can be used, and unlocks one that is locked.
-///
-/// Who is locked out is out at once, in all sessions.
-#[utoipa::path(post, path = "/api/users/{id}/toggle-status", tag = "users", params(("id" = Uuid, Path)), responses(
-    (status = 200, description = "How it is now", body = Toggled, headers(("Consistency-Token" = String))),
-    (status = 401, description = "Not signed in", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 403, description = "Not an administrator, or one's own account", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 404, description = "There is none", body = ProblemBody, content_type = "application/problem+json"),
-))]
-async fn toggle_status(
-    State(gateway): State<Gateway>,
-    Id(id): Id,
-    asking: Asking,
-) -> Result<Response, Problem> {
-    let by = check_admin(&asking)?;
-    let account = AccountId(id);
-    let ask = asking.ask(&gateway, "toggle-status", id.as_bytes());
-    let toggle = |state: &Account| match state {
-        Account::Active(active) if active.standing == Standing::Disabled => {
-            Ok(Command::Enable { account, by })
-        }
-        Account::Active(_) | Account::Unregistered | Account::Void | Account::Erased => {
-            Ok(Command::Disable { account, by })
-        }
-    };
-    let outcome = gateway.decide(&asking, account, ask, toggle).await?;
-    // Of the commit, since a repeated request has the first answer.
-    let locks = |event: &AnyEvent| matches!(event, AnyEvent::Accounts(Event::Disabled(_)));
-    let status = match outcome.events.iter().any(locks) {
-        true => Status::Disabled,
-        false => Status::Active,
-    };
-    let token = AppendHeaders([consistency_header(&outcome)]);
-    Ok((token, axum::Json(Toggled { id, status })).into_response())
 }
 
 /// Who asks, if that is an administrator.
@@ -401,17 +246,6 @@ fn word<T: serde::de::DeserializeOwned>(
         .map_err(|_| Problem::invalid(pointer, format!("must be {words}")))
 }
 
-fn grace_days(text: Option<&str>) -> Result<i64, Problem> {
-    let days = text.map_or(Ok(0), str::parse);
-    let days = days.ok().filter(|days| (0..=GRACE_DAYS_MAX).contains(days));
-    days.ok_or_else(|| {
-        Problem::invalid(
-            "/grace_days",
-            format!("must be a whole number from 0 to {GRACE_DAYS_MAX}"),
-        )
-    })
-}
-
 impl Gateway {
     /// Blocking.
     fn listed(&self, list: &List) -> Result<Page<Person>, Problem> {
@@ -443,49 +277,5 @@ impl Gateway {
             items,
             next_cursor: last.filter(|_| goes_on),
         })
-    }
-
-    /// Gives the account the command that its state calls for, if it is as the caller has seen it.
-    async fn decide(
-        &self,
-        asking: &Asking,
-        account: AccountId,
-        ask: Ask,
-        command: impl Fn(&Account) -> Result<Command, Problem>,
-    ) -> Result<Outcome, Problem> {
-        let commands = &self.parts().commands;
-        for _ in 0..TRIES {
-            let (state, version) = commands.state::<Account>(account.stream()).await?;
-            let tag = tag_of(&state).ok_or_else(|| Problem::not_found("user"))?;
-            if !asking.allows(&tag) {
-                let detail = "it was changed meanwhile; read it again before changing it";
-                return Err(Problem::new(Kind::Stale, detail));
-            }
-            let ask = Ask {
-                expected_version: Some(version),
-                ..ask.clone()
-            };
-            match commands.give(account.stream(), command(&state)?, ask).await {
-                Err(CommandError::Stale { .. }) => {}
-                Err(CommandError::Refused(AnyRefusal::Accounts(Refusal::NoSuchAccount))) => {
-                    return Err(Problem::not_found("user"));
-                }
-                given => {
-                    let outcome = given?;
-                    self.notice(account, &outcome.events);
-                    return Ok(outcome);
-                }
-            }
-        }
-        Err(Problem::unavailable("too much happens to this account at once"))
-    }
-
-    async fn answer_person(&self, account: AccountId, outcome: &Outcome) -> Result<Response, Problem> {
-        self.wait_for("accounts", Some(&outcome.token)).await?;
-        let person = self.person(account, true).await?;
-        let (person, tag) = person.ok_or_else(|| Problem::not_found("user"))?;
-        let tag = HeaderValue::try_from(format!("\"{tag}\"")).expect("a tag is visible ASCII");
-        let headers = [consistency_header(outcome), (header::ETAG, tag)];
-        Ok((AppendHeaders(headers), axum::Json(person)).into_response())
     }
 }

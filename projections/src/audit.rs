@@ -47,7 +47,7 @@ pub struct Entry {
     pub by: Actor,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionId>,
-    /// Address and program of whoever signed in: JSON, sealed with the key of the account that the trail is of.
+    /// Address and program of the person whose trail it is: JSON, sealed with that person's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<Sealed>,
 }
@@ -172,6 +172,10 @@ impl View for AuditView {
         }
         let by = facts.actor()?;
         let actor = by.account().filter(|account| Some(*account) != own);
+        let client = match by.account() {
+            Some(_) => facts.client()?,
+            None => None,
+        };
         for (number, (version, fact)) in (facts.version..=u64::MAX).zip(&facts.all).enumerate() {
             if is_noise(fact.name) {
                 continue;
@@ -185,15 +189,18 @@ impl View for AuditView {
                 at.offset,
             );
             if let Some(actor) = actor {
-                // Where the other person was is none of the actor's business, nor could it be read.
                 let seen = Entry {
-                    client: None,
+                    client: client.clone(),
                     ..entry.clone()
                 };
                 rows.set(TRAIL, &actor.to_string(), &place, Some(seen));
             }
             if let Some(own) = own {
-                rows.set(TRAIL, &own.to_string(), &place, Some(entry));
+                // Where somebody else was is none of the person's business, nor could it be read.
+                let is_own = actor.is_none();
+                let client = entry.client.clone().or_else(|| client.clone().filter(|_| is_own));
+                let seen = Entry { client, ..entry };
+                rows.set(TRAIL, &own.to_string(), &place, Some(seen));
             }
         }
         Ok(())

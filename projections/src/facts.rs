@@ -1,13 +1,13 @@
 //! A commit as the views read it: where, when, and its events, each decoded once and only when asked for.
 //!
-//! The rest of the envelope (command, cause) is skipped, because no view is made of it and reading it costs a third of a rebuild.
-//! The actor is read when asked for.
+//! The rest of the envelope is skipped or kept unread, since reading it costs a third of a rebuild: actor and cause are read when asked for.
 
 use crate::ViewError;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 use spool_domain::actors::Actor;
 use spool_domain::ids::StreamId;
+use spool_domain::sealed::Sealed;
 use spool_domain::time::Timestamp;
 use spool_schemas::{AnyEvent, DecodeError};
 use std::cell::OnceCell;
@@ -22,6 +22,8 @@ pub struct Facts<'a> {
     pub time: Timestamp,
     #[serde(borrow)]
     actor: &'a RawValue,
+    #[serde(borrow)]
+    cause: &'a RawValue,
     #[serde(borrow, rename = "events")]
     pub all: Vec<Fact<'a>>,
 }
@@ -50,6 +52,17 @@ impl<'a> Facts<'a> {
     /// Without reading who it is.
     pub fn is_by_a_person(&self) -> bool {
         self.actor.get().starts_with('{')
+    }
+
+    /// Where the person was who gave the command, if the commit says so: sealed with that person's key.
+    pub fn client(&self) -> Result<Option<Sealed>, ViewError> {
+        #[derive(Deserialize)]
+        struct Cause {
+            client: Option<Sealed>,
+        }
+        let cause: Cause = serde_json::from_str(self.cause.get())
+            .map_err(|error| ViewError::poison(format!("the cause cannot be read: {error}")))?;
+        Ok(cause.client)
     }
 
     /// Who gave the command.

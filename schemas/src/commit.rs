@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use spool_domain::actors::Actor;
 use spool_domain::ids::StreamId;
+use spool_domain::sealed::Sealed;
 use spool_domain::time::Timestamp;
 use uuid::Uuid;
 
@@ -68,6 +69,9 @@ pub struct Cause {
     /// W3C Trace Context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// Address and program of the person who asked, where the trail of an account is to show it: JSON, sealed with that person's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<Sealed>,
     /// Set when a process manager gave the command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,

@@ -7,7 +7,7 @@ use crate::body::Json;
 use crate::gateway::Gateway;
 use crate::people::Personal;
 use crate::problem::{FieldError, Kind, Problem, ProblemBody};
-use crate::users::tag_of;
+use crate::users::version_of;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
@@ -156,17 +156,18 @@ impl Gateway {
         change: ProfileChange,
         bytes: &[u8],
     ) -> Result<Response, Problem> {
+        let expected = asking.expected_version()?;
         let route = format!("change-profile/{account}");
         let ask = asking.ask(self, &route, bytes);
         let mut checked = None;
         for _ in 0..TRIES {
             let commands = &self.parts().commands;
             let (state, version) = commands.state::<Account>(account.stream()).await?;
-            let tag = tag_of(&state).ok_or_else(|| Problem::not_found("account"))?;
+            let seen = version_of(&state).ok_or_else(|| Problem::not_found("account"))?;
             let Account::Active(active) = state else {
                 return Err(Problem::not_found("account"));
             };
-            if !asking.allows(&tag) {
+            if expected.is_some_and(|expected| expected != seen) {
                 let detail = "it was changed meanwhile; read it again before changing it";
                 return Err(Problem::new(Kind::Stale, detail));
             }

@@ -5,7 +5,7 @@ use crate::gateway::Gateway;
 use crate::people::Personal;
 use crate::problem::Problem;
 use crate::tokens::{self, Claims, Refresh};
-use crate::users::tag_of_row;
+use crate::users::version_of_row;
 use axum::http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 use spool_commands::accounts::{email_place, username_place};
@@ -199,7 +199,7 @@ impl Gateway {
     /// The account, and the tag that `If-Match` is compared with.
     pub(super) async fn user(&self, account: AccountId) -> Result<(User, String), Problem> {
         let row = self.account(account).await?;
-        let tag = tag_of_row(&row);
+        let tag = format!("v{}", version_of_row(&row));
         Ok((self.user_of(row).await?, tag))
     }
 

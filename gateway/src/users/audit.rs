@@ -1,6 +1,7 @@
 //! The trail of a person: what was done to the account, and what the person did, from the log.
 
 use super::check_self_or_admin;
+use super::shown::RoleWord;
 use crate::asking::Asking;
 use crate::body::{Id, Parameters};
 use crate::encoded::{Caching, Encoded};
@@ -30,6 +31,7 @@ pub(super) struct Listing {
 
 /// One thing that was done.
 #[derive(Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
 pub(super) struct Done {
     /// The fact in the log: stream and version.
     #[schema(example = "accounts-0193b5a2-7f00-7000-8000-000000000000@3")]
@@ -52,6 +54,7 @@ pub(super) struct Done {
 
 /// Who did it.
 #[derive(Serialize, ToSchema)]
+#[schema(as = AuditActor)]
 pub(super) struct By {
     /// `person`, `system`, or `anonymous` for somebody who was not signed in.
     #[schema(example = "person")]
@@ -60,15 +63,16 @@ pub(super) struct By {
     id: Option<Uuid>,
     /// Held at that time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "creator")]
+    #[schema(value_type = Option<RoleWord>)]
     role: Option<Role>,
 }
 
 /// What was done to a person's account and by the person, newest first.
 ///
 /// Administrators find it also of somebody who was erased; nothing in it says then who that was.
-#[utoipa::path(get, path = "/api/users/{id}/audit", tag = "users", params(("id" = Uuid, Path), Listing), responses(
+#[utoipa::path(get, path = "/api/users/{id}/audit", operation_id = "list_user_audit", tag = "users", params(("id" = Uuid, Path), Listing), responses(
     (status = 200, description = "A page", body = Page<Done>),
+    (status = 304, description = "Not changed since the ETag in If-None-Match"),
     (status = 401, description = "Not signed in", body = ProblemBody, content_type = "application/problem+json"),
     (status = 403, description = "Somebody else's", body = ProblemBody, content_type = "application/problem+json"),
     (status = 404, description = "There was never such a person", body = ProblemBody, content_type = "application/problem+json"),

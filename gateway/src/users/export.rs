@@ -18,9 +18,11 @@ use serde::Deserialize;
 use serde_json::json;
 use spool_domain::accounts::{Account, Active};
 use spool_domain::ids::{AccountId, JobId};
-use spool_projections::catalogue::{List, Of};
+use spool_domain::sealed::Sealed;
+use spool_projections::catalogue::{List, Of, Video};
 use spool_schemas::{CommitRef, Envelope};
 use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -32,7 +34,7 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// On their way to the reader.
 const PIECES: usize = 4;
 /// Each takes a thread for as long as its reader takes.
-pub const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 8;
 /// A reader that takes nothing for so long has gone.
 const SILENCE: Duration = Duration::from_secs(60);
 const STEP: usize = 100;
@@ -62,7 +64,7 @@ pub(super) struct Exporting {
 ///
 /// What is in it is in its `README.txt`. It is made while it is sent, so its length is not known before; an archive that breaks off is
 /// incomplete and does not open.
-#[utoipa::path(get, path = "/api/users/{id}/export", tag = "users", params(("id" = uuid::Uuid, Path), Exporting), responses(
+#[utoipa::path(get, path = "/api/users/{id}/export", operation_id = "export_user", tag = "users", params(("id" = uuid::Uuid, Path), Exporting), responses(
     (status = 200, description = "The archive", body = Vec<u8>, content_type = "application/zip"),
     (status = 401, description = "Not signed in", body = ProblemBody, content_type = "application/problem+json"),
     (status = 403, description = "Somebody else's", body = ProblemBody, content_type = "application/problem+json"),
@@ -106,8 +108,9 @@ pub(super) async fn export(
     tokio::task::spawn_blocking(move || {
         if let Err(error) = archive.write(&active, with_files) {
             tracing::warn!(%account, %error, "an archive of a person's data was cut short");
-            // The reader is told by an end that is none.
-            let _ = sender.try_send(Err(error));
+            // Otherwise it would look whole. Who does not hear of it has gone.
+            let telling = sender.send_timeout(Err(error), SILENCE);
+            let _ = Handle::current().block_on(telling);
         }
     });
     let pieces = poll_fn(move |context| receiver.poll_recv(context));
@@ -122,8 +125,8 @@ pub(super) async fn export(
 }
 
 /// How many archives may be made at once.
-pub fn exports() -> std::sync::Arc<Semaphore> {
-    std::sync::Arc::new(Semaphore::new(AT_ONCE))
+pub fn exports() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(AT_ONCE))
 }
 
 /// The end of the channel that is written to, from a thread that may wait.
@@ -180,9 +183,8 @@ impl Archive {
     }
 
     fn write_account(&mut self, active: &Active) -> io::Result<()> {
-        let open = |gateway: &Gateway, account, sealed: &str| text_of(gateway, account, sealed);
         let (gateway, account) = (self.gateway.clone(), self.account);
-        let opened = |sealed: &spool_domain::sealed::Sealed| open(&gateway, account, &sealed.0);
+        let opened = |sealed: &Sealed| text_of(&gateway, account, &sealed.0);
         let profile = json!({
             "id": account,
             "personal": opened(&active.personal),
@@ -241,10 +243,7 @@ impl Archive {
         })
     }
 
-    fn each_video(
-        &mut self,
-        mut told: impl FnMut(&mut Self, spool_projections::catalogue::Video) -> io::Result<()>,
-    ) -> io::Result<()> {
+    fn each_video(&mut self, mut told: impl FnMut(&mut Self, Video) -> io::Result<()>) -> io::Result<()> {
         let projections = self.gateway.parts().projections.clone();
         let mut list = List {
             of: Of::Owner(self.account),
@@ -254,6 +253,7 @@ impl Archive {
         loop {
             let page = projections.catalogue().list(&list).map_err(io::Error::other)?;
             for video in page.items {
+                let video = self.gateway.with_texts(video).map_err(io::Error::other)?;
                 told(self, video)?;
             }
             list.cursor = page.next_cursor;

@@ -1,21 +1,19 @@
 //! What is sealed about a person besides the profile, opened.
 
+use crate::accounts::api_keys::NAME as API_KEY_NAME;
+use crate::accounts::arranging::PREFERENCES;
+use crate::accounts::sessions::CLIENT;
 use crate::gateway::Gateway;
 use crate::problem::Problem;
+use crate::said;
 use serde_json::Value;
+use spool_commands::accounts::PERSONAL;
 use spool_domain::ids::AccountId;
-use spool_domain::sealed::Sealed;
+use spool_domain::sealed::{MARK, Sealed};
 use spool_platform::keys::KeysError;
 
-const CLIENT: &[u8] = b"accounts/client";
 /// What a text may have been sealed as.
-const PURPOSES: [&[u8]; 5] = [
-    b"accounts/personal",
-    CLIENT,
-    b"accounts/preferences",
-    b"accounts/api-key",
-    b"accounts/identity",
-];
+const PURPOSES: [&[u8]; 5] = [PERSONAL, CLIENT, PREFERENCES, API_KEY_NAME, b"accounts/identity"];
 /// Fields of events that are sealed, or that nobody is to see.
 const SEALED: [&str; 5] = ["personal", "client", "preferences", "name", "shown"];
 const WITHHELD: [&str; 2] = ["password_hash", "hash"];
@@ -42,6 +40,19 @@ pub(super) fn text_of(gateway: &Gateway, account: AccountId, sealed: &str) -> Va
     serde_json::from_str(&text).unwrap_or(Value::String(text))
 }
 
+/// What the person said about a video; nothing when it is another's video.
+fn said_by(gateway: &Gateway, account: AccountId, text: &str) -> Value {
+    let keys = &gateway.parts().keys;
+    let open = |purpose| {
+        let sealed = Sealed::unmarked(text)?;
+        keys.open_sealed(account.0, &sealed.0, purpose).ok()
+    };
+    let opened = said::PURPOSES.into_iter().find_map(open);
+    opened.map_or(Value::Null, |text| {
+        String::from_utf8_lossy(&text).into_owned().into()
+    })
+}
+
 /// Opens what is sealed in the data of an event, if it is the person's own, and leaves out what nobody is to see.
 pub(super) fn opened_all(gateway: &Gateway, account: AccountId, is_own: bool, data: &mut Value) {
     match data {
@@ -49,6 +60,9 @@ pub(super) fn opened_all(gateway: &Gateway, account: AccountId, is_own: bool, da
             for (name, value) in fields {
                 match value {
                     Value::String(_) if WITHHELD.contains(&name.as_str()) => *value = Value::Null,
+                    Value::String(text) if text.starts_with(MARK) => {
+                        *value = said_by(gateway, account, text);
+                    }
                     Value::String(sealed) if SEALED.contains(&name.as_str()) && is_own => {
                         *value = text_of(gateway, account, sealed);
                     }

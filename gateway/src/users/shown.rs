@@ -1,4 +1,4 @@
-//! What is shown of a person, to whom, and the ETag of it.
+//! What is shown of a person, to whom, and the version of it.
 
 use crate::gateway::Gateway;
 use crate::people::Personal;
@@ -14,7 +14,7 @@ use spool_projections::accounts::{AccountRow, Status};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// A person. What is left out is only for the person and for administrators.
+/// A person. All but the first three is for the person and administrators, and left out for others.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Person {
     pub id: Uuid,
@@ -22,51 +22,80 @@ pub struct Person {
     pub username: String,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    #[serde(flatten)]
-    pub private: Option<Private>,
-}
-
-/// What only the person and administrators see.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Private {
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "ada@example.org")]
-    pub email: String,
+    pub email: Option<String>,
     /// Whether somebody reads what is sent there.
-    pub email_confirmed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_confirmed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "Ada")]
-    pub first_name: String,
+    pub first_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "Lovelace")]
-    pub last_name: String,
-    #[schema(value_type = String, example = "creator")]
-    pub role: Role,
-    /// `active`, `disabled` (locked by an administrator) or `deleted` (until `erase_at` it can be restored).
-    #[schema(value_type = String, example = "active")]
-    pub status: Status,
-    #[schema(value_type = String, format = DateTime)]
-    pub updated_at: Timestamp,
+    pub last_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<RoleWord>)]
+    pub role: Option<Role>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<StatusWord>)]
+    pub status: Option<Status>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub updated_at: Option<Timestamp>,
     /// When nobody can bring a deleted account back any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub erase_at: Option<Timestamp>,
 }
 
+/// The words for what a person may do.
+#[derive(ToSchema)]
+#[schema(as = Role, rename_all = "snake_case")]
+#[expect(
+    dead_code,
+    reason = "only describes what the rules, which know of no document, decide on"
+)]
+pub enum RoleWord {
+    /// Watches.
+    Viewer,
+    /// Also uploads.
+    Creator,
+    /// Also decides about what belongs to others.
+    Admin,
+    /// Another program with an account.
+    Service,
+}
+
+/// The words for whether an account may be used.
+#[derive(ToSchema)]
+#[schema(as = UserStatus, rename_all = "snake_case")]
+#[expect(
+    dead_code,
+    reason = "only describes what the view, which knows of no document, has"
+)]
+pub enum StatusWord {
+    Active,
+    /// Locked by an administrator.
+    Disabled,
+    /// Until `erase_at` an administrator can bring it back.
+    Deleted,
+}
+
 impl Person {
     fn of(row: &AccountRow, personal: Personal, is_whole: bool) -> Self {
-        let private = is_whole.then(|| Private {
-            email: personal.email,
-            email_confirmed: row.email_confirmed,
-            first_name: personal.first_name,
-            last_name: personal.last_name,
-            role: row.role,
-            status: row.status,
-            updated_at: row.updated_at,
-            erase_at: row.erase_at,
-        });
         Self {
             id: row.id.0,
             username: personal.username,
             created_at: row.created_at,
-            private,
+            email: is_whole.then_some(personal.email),
+            email_confirmed: is_whole.then_some(row.email_confirmed),
+            first_name: is_whole.then_some(personal.first_name),
+            last_name: is_whole.then_some(personal.last_name),
+            role: is_whole.then_some(row.role),
+            status: is_whole.then_some(row.status),
+            updated_at: is_whole.then_some(row.updated_at),
+            erase_at: row.erase_at.filter(|_| is_whole),
         }
     }
 }
@@ -78,7 +107,7 @@ impl Gateway {
         Ok(personal.map(|personal| Person::of(row, personal, is_whole)))
     }
 
-    /// The person from the view, and the tag that `If-Match` is compared with; that of the public part is empty.
+    /// The person from the view, and what the ETag begins with: the version for `If-Match`, and nothing for the public part.
     pub(super) async fn person(
         &self,
         id: AccountId,
@@ -94,30 +123,29 @@ impl Gateway {
                 return Ok(None);
             }
             let person = gateway.shown_person(&row, is_whole)?;
-            let tag = is_whole.then(|| tag_of_row(&row)).unwrap_or_default();
-            Ok(person.map(|person| (person, tag)))
+            let version = is_whole.then(|| format!("v{}", version_of_row(&row)));
+            Ok(person.map(|person| (person, version.unwrap_or_default())))
         };
         tokio::task::spawn_blocking(read).await?
     }
 }
 
-/// Changes with whatever is shown of an account, and with nothing else: signing in is no change.
-fn tag(personal: &Sealed, role: Role, status: Status, email_confirmed: bool) -> String {
+/// A number that is another one after any change of what is shown of an account, and of nothing else: signing in is no change.
+fn version(personal: &Sealed, role: Role, status: Status, email_confirmed: bool) -> u64 {
     let shown = (&personal.0, role, status, email_confirmed);
     let text = serde_json::to_vec(&shown).expect("texts and words become JSON");
-    let hash = &Sha256::digest(&text)[..8];
-    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("u{hash}")
+    let hash = Sha256::digest(&text);
+    u64::from_be_bytes(*hash.first_chunk().expect("a hash is longer"))
 }
 
-pub(crate) fn tag_of_row(row: &AccountRow) -> String {
-    tag(&row.personal, row.role, row.status, row.email_confirmed)
+pub(crate) fn version_of_row(row: &AccountRow) -> u64 {
+    version(&row.personal, row.role, row.status, row.email_confirmed)
 }
 
 /// The same from the account's own state; nothing when there is no account.
-pub(crate) fn tag_of(account: &Account) -> Option<String> {
+pub(crate) fn version_of(account: &Account) -> Option<u64> {
     match account {
-        Account::Active(active) => Some(tag(
+        Account::Active(active) => Some(version(
             &active.personal,
             active.role,
             status_of(active),

@@ -14,9 +14,15 @@ async fn trail(world: &World, asker: &Person, of: &str, query: &str) -> Value {
     answer.json()
 }
 
+/// Without the video's own, which the gateway or a process manager brought about, whichever was quicker.
 fn events(page: &Value) -> Vec<&str> {
     let items = page["items"].as_array().expect("a list").iter();
     items
+        .filter(|item| {
+            !item["event"]
+                .as_str()
+                .is_some_and(|event| event.starts_with("Video"))
+        })
         .map(|item| item["event"].as_str().expect("a name"))
         .collect()
 }
@@ -29,7 +35,9 @@ async fn the_trail_says_what_was_done_to_an_account_and_what_its_person_did() {
         world.person("ada").await,
         world.person("bob").await,
     );
-    let video = world.video(&ada, "A film", "public").await;
+    world.clock.advance(1_000);
+    world.video(&ada, "A film", "public").await;
+    world.clock.advance(1_000);
     let path = format!("/api/users/{}", ada.id);
     check(
         &world
@@ -44,6 +52,7 @@ async fn the_trail_says_what_was_done_to_an_account_and_what_its_person_did() {
         &world
             .post(&format!("{path}/toggle-status"))
             .by(&admin)
+            .header("user-agent", "Console 1.0")
             .send()
             .await,
         200,
@@ -56,26 +65,34 @@ async fn the_trail_says_what_was_done_to_an_account_and_what_its_person_did() {
             "SessionEnded",
             "UserDisabled",
             "RoleChanged",
-            "VideoUploaded",
-            "VideoCreated",
             "UploadReceived",
             "SessionStarted",
             "UserRegistered",
         ]
     );
-    let [ended, _, changed, uploaded] = [0, 1, 2, 3].map(|at| seen["items"][at].clone());
-    assert_eq!(ended["detail"], "disabled");
-    assert_eq!(changed["detail"], "viewer");
-    assert_eq!(
-        changed["by"],
-        json!({"kind": "person", "id": admin.id, "role": "admin"})
-    );
+    let items = seen["items"].as_array().expect("a list");
+    let named = |name: &str| {
+        items
+            .iter()
+            .find(|item| item["event"] == name)
+            .expect("it is there")
+    };
+    assert_eq!(named("SessionEnded")["detail"], "disabled");
+    assert_eq!(named("RoleChanged")["detail"], "viewer");
+    let by = json!({"kind": "person", "id": admin.id, "role": "admin"});
+    assert_eq!(named("RoleChanged")["by"], by);
+    let uploaded = named("UploadReceived");
     assert_eq!(uploaded["by"]["id"], ada.id);
-    let stream = format!("videos-{}@2", video["id"].as_str().expect("an id"));
-    assert_eq!(uploaded["id"], stream);
+    assert!(
+        uploaded["id"]
+            .as_str()
+            .is_some_and(|id| id.starts_with("uploads-") && id.ends_with("@1"))
+    );
     // The administrator's own trail has it too.
     let own = trail(&world, &admin, &admin.id, "?limit=2").await;
     assert_eq!(events(&own), ["SessionEnded", "UserDisabled"]);
+    assert_eq!(own["items"][1]["client"]["program"], "Console 1.0");
+    assert_eq!(seen["items"][1]["client"], Value::Null);
     let cursor = own["next_cursor"].as_str().expect("it goes on");
     let rest = trail(&world, &admin, &admin.id, &format!("?cursor={cursor}")).await;
     assert_eq!(events(&rest)[0], "RoleChanged");
@@ -172,11 +189,11 @@ async fn the_archive_has_all_that_is_kept_about_a_person_and_nothing_of_others()
         .expect("she registered");
     assert_eq!(registered["data"]["personal"]["email"], "ada@example.org");
     assert_eq!(registered["data"]["password_hash"], Value::Null);
-    let created = facts
+    let uploaded = facts
         .iter()
-        .find(|fact| fact["type"] == "VideoCreated")
+        .find(|fact| fact["type"] == "UploadReceived")
         .expect("she uploaded");
-    assert_eq!(created["data"]["description"]["title"], "Hers alone");
+    assert_eq!(uploaded["data"]["description"]["title"], "Hers alone");
     for (name, text) in &files {
         assert!(
             !text.contains("His alone") && !text.contains("bob@example.org"),
@@ -215,6 +232,7 @@ async fn with_a_person_go_all_texts_and_videos_and_the_sums_stay() {
     let before = days();
     assert_eq!((before[0].registrations, before[0].uploads), (3, 2));
     let path = format!("/api/users/{}", ada.id);
+    world.clock.advance(1_000);
     check(&world.delete(&path).by(&admin).send().await, 204);
     let gone = format!("/api/videos/{}", hers["id"].as_str().expect("an id"));
     let mut changed = world.projections.catalogue().watch();

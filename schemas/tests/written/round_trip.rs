@@ -8,6 +8,7 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::Value;
 use spool_domain::ids::{Feature, StreamId};
+use spool_domain::sealed::Sealed;
 use spool_schemas::{AnyEvent, Cause, Commit, CommitRef, Envelope, Event, Origin};
 use uuid::Uuid;
 
@@ -31,11 +32,13 @@ fn cause() -> impl Strategy<Value = Cause> {
         },
     );
     let text = || option::of(anything::text());
-    (anything::uuid(), text(), text(), option::of(origin)).prop_map(
-        |(correlation, causation, traceparent, origin)| Cause {
+    let client = option::of(anything::text().prop_map(Sealed));
+    (anything::uuid(), text(), text(), client, option::of(origin)).prop_map(
+        |(correlation, causation, traceparent, client, origin)| Cause {
             correlation,
             causation,
             traceparent,
+            client,
             origin,
         },
     )
