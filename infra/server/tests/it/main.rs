@@ -10,6 +10,7 @@ mod corpus;
 mod crowd;
 mod disk;
 mod edge;
+mod erasure;
 mod faults;
 mod generated_client;
 mod kill;

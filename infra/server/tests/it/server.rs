@@ -55,6 +55,13 @@ impl Setup {
         self
     }
 
+    /// What a setting was set to, by its variable without the `SPOOL_` in front.
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        let name = format!("SPOOL_{name}");
+        let set = self.settings.iter().rfind(|(set, _)| *set == name);
+        set.map(|(_, value)| value.as_str())
+    }
+
     /// A setting taken back.
     pub fn without(mut self, name: &str) -> Self {
         let name = format!("SPOOL_{name}");

@@ -1,0 +1,114 @@
+//! Words that are nowhere else in the world, and every form in which a file might have them.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use memchr::memmem::Finder;
+
+/// A word that must not be found, with what it says about a person.
+pub struct Canary {
+    pub what: &'static str,
+    pub word: String,
+    forms: Vec<Finder<'static>>,
+}
+
+/// Where a canary was found, and in which form.
+#[derive(Debug)]
+pub struct Sighting {
+    pub what: &'static str,
+    pub form: usize,
+    pub at: PathBuf,
+}
+
+impl Canary {
+    pub fn new(what: &'static str, word: impl Into<String>) -> Self {
+        let word = word.into();
+        let forms = forms(&word).iter().map(|form| Finder::new(form).into_owned());
+        Self {
+            what,
+            forms: forms.collect(),
+            word,
+        }
+    }
+
+    pub fn form_in(&self, bytes: &[u8]) -> Option<usize> {
+        self.forms.iter().position(|form| form.find(bytes).is_some())
+    }
+}
+
+/// As it is, in the other case, in hexadecimal, in UTF-16, and in Base64 wherever in three bytes it begins.
+fn forms(word: &str) -> Vec<Vec<u8>> {
+    let mut forms = vec![
+        word.as_bytes().to_vec(),
+        word.to_uppercase().into_bytes(),
+        word.to_lowercase().into_bytes(),
+        word.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        word.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+    ];
+    let hexadecimal = word.bytes().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes all text");
+        text
+    });
+    forms.push(hexadecimal.to_uppercase().into_bytes());
+    forms.push(hexadecimal.into_bytes());
+    for before in 0..3 {
+        let mut bytes = vec![b'.'; before];
+        bytes.extend_from_slice(word.as_bytes());
+        for encoded in [STANDARD_NO_PAD.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)] {
+            // The first and the last letters depend on the neighbours.
+            let begin = (before * 8).div_ceil(6);
+            let end = bytes.len() * 8 / 6;
+            forms.push(encoded.as_bytes()[begin..end].to_vec());
+        }
+    }
+    forms
+}
+
+/// Looks through every file below `folder`, unfinished and hidden ones too, also for names of files.
+pub fn look(folder: &Path, canaries: &[Canary]) -> Result<Vec<Sighting>> {
+    let mut sightings = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        see(&path, name, canaries, &mut sightings);
+        match std::fs::metadata(&path) {
+            Ok(found) if found.is_dir() => sightings.extend(look(&path, canaries)?),
+            Ok(found) if found.is_file() => see(&path, &std::fs::read(&path)?, canaries, &mut sightings),
+            // A socket; or it is gone in the meantime.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(sightings)
+}
+
+/// Looks through what is kept at this place.
+pub fn see(path: &Path, bytes: &[u8], canaries: &[Canary], sightings: &mut Vec<Sighting>) {
+    for canary in canaries {
+        if let Some(form) = canary.form_in(bytes) {
+            sightings.push(Sighting {
+                what: canary.what,
+                form,
+                at: path.to_owned(),
+            });
+        }
+    }
+}
+
+#[test]
+fn every_form_of_a_word_is_seen_and_no_other_word() {
+    let canary = Canary::new("name", "Xanthippe-7f3a");
+    let seen = |bytes: &[u8]| canary.form_in(bytes).is_some();
+    for padding in 0..4 {
+        let text = format!("{}Xanthippe-7f3a and more", "x".repeat(padding));
+        assert!(seen(text.as_bytes()));
+        assert!(seen(STANDARD_NO_PAD.encode(&text).as_bytes()), "{padding}");
+        assert!(seen(URL_SAFE_NO_PAD.encode(&text).as_bytes()), "{padding}");
+    }
+    assert!(seen(b"58616e7468697070652d37663361"));
+    assert!(seen(b"XANTHIPPE-7F3A"));
+    assert!(!seen(b"Xanthippe-7f3b"));
+    assert!(!seen(STANDARD_NO_PAD.encode("Xanthippe-7f3b").as_bytes()));
+}
