@@ -52,9 +52,24 @@ pub async fn not_a_route(method: Method, uri: Uri, request: HeaderMap) -> Result
 
 /// The addresses that the pages know; `router.ts` has the same list.
 fn is_page(path: &str) -> bool {
-    let is_film = |rest: &str| !rest.is_empty() && !rest.contains('/');
-    matches!(path, "" | "upload" | "my" | "login" | "register")
-        || path.strip_prefix("watch/").is_some_and(is_film)
+    let is_one = |rest: &str| !rest.is_empty() && !rest.contains('/');
+    let is_fixed = matches!(
+        path,
+        "" | "upload"
+            | "my"
+            | "login"
+            | "register"
+            | "forgot-password"
+            | "reset-password"
+            | "confirm-email"
+            | "account"
+            | "account/preferences"
+            | "account/sessions"
+            | "account/keys"
+            | "admin/users"
+    );
+    let one_of = |folder: &str| path.strip_prefix(folder).is_some_and(is_one);
+    is_fixed || one_of("watch/") || one_of("admin/users/")
 }
 
 fn shown(mut answer: Response) -> Response {

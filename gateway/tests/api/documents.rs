@@ -160,7 +160,10 @@ async fn every_operation_says_what_can_go_wrong_and_who_may() {
     let schemes = document["components"]["securitySchemes"]
         .as_object()
         .expect("schemes");
-    assert_eq!(schemes.keys().collect::<Vec<_>>(), ["bearer", "signature"]);
+    assert_eq!(
+        schemes.keys().collect::<Vec<_>>(),
+        ["bearer", "signature"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -198,6 +201,15 @@ async fn pages_are_sent_for_the_addresses_they_know() {
         "/register",
         "/upload",
         "/my",
+        "/forgot-password",
+        "/reset-password",
+        "/confirm-email",
+        "/account",
+        "/account/preferences",
+        "/account/sessions",
+        "/account/keys",
+        "/admin/users",
+        "/admin/users/0192aaaa-0000-7000-8000-000000000000",
         "/watch/0192aaaa-0000-7000-8000-000000000000",
     ] {
         let page = world.get(path).header("accept", "text/html").send().await;

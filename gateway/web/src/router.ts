@@ -29,6 +29,15 @@ const ROUTES: Route[] = [
   { pattern: /^\/upload$/, load: async () => (await import("./pages/upload.ts")).upload, signedIn: true },
   { pattern: /^\/my$/, load: async () => (await import("./pages/my.ts")).my, signedIn: true },
   { pattern: /^\/login$/, load: async () => (await import("./pages/login.ts")).login },
+  { pattern: /^\/forgot-password$/, load: async () => (await import("./pages/forgot_password.ts")).forgotPassword },
+  { pattern: /^\/reset-password$/, load: async () => (await import("./pages/reset_password.ts")).resetPassword },
+  { pattern: /^\/confirm-email$/, load: async () => (await import("./pages/confirm_email.ts")).confirmEmail },
+  { pattern: /^\/account$/, load: async () => (await import("./pages/profile.ts")).profile, signedIn: true },
+  { pattern: /^\/account\/preferences$/, load: async () => (await import("./pages/preferences.ts")).preferences, signedIn: true },
+  { pattern: /^\/account\/sessions$/, load: async () => (await import("./pages/sessions.ts")).sessions, signedIn: true },
+  { pattern: /^\/account\/keys$/, load: async () => (await import("./pages/keys.ts")).keys, signedIn: true },
+  { pattern: /^\/admin\/users$/, load: async () => (await import("./pages/people.ts")).people, signedIn: true },
+  { pattern: /^\/admin\/users\/([^/]+)$/, load: async () => (await import("./pages/person.ts")).person, signedIn: true },
   { pattern: /^\/register$/, load: async () => (await import("./pages/register.ts")).register },
 ];
 
@@ -60,7 +69,12 @@ export function onArrival(listener: (path: string) => void): void {
 
 /** The address to go to after signing in; never another site's, whatever the query says. */
 export function nextAddress(query: URLSearchParams): string {
-  const next = query.get("next") ?? "/";
+  return sameSite(query.get("next"));
+}
+
+/** The address if it is one of this site, or the start page. */
+export function sameSite(given: string | null): string {
+  const next = given ?? "/";
   const address = new URL(next, location.origin);
   return next.startsWith("/") && address.origin === location.origin ? address.pathname + address.search : "/";
 }

@@ -22,19 +22,21 @@ function header(): HTMLElement {
   const draw = () => {
     fill(places, ...links());
     fill(account, themeButton(), ...accountControls());
-    mark(places);
+    mark(places, account);
   };
-  let lastUser = user()?.id;
+  // What the frame shows of somebody: a token that was renewed changes nothing.
+  const shown = () => [user()?.id, user()?.username, user()?.role].join();
+  let last = shown();
   onChange(() => {
-    if (user()?.id === lastUser) return;
-    lastUser = user()?.id;
+    if (shown() === last) return;
+    last = shown();
     draw();
   });
   onUploadChange(() => drawUpload(places));
   onArrival(() => {
     // The address to come back to is part of the sign-in link.
     if (!user()) draw();
-    mark(places);
+    mark(places, account);
   });
   draw();
   const home = el(
@@ -49,7 +51,8 @@ function header(): HTMLElement {
 function links(): HTMLElement[] {
   const signedIn = user() !== null;
   const all = [place("/", "film", "Catalogue"), place("/upload", "upload", "Upload")];
-  all.push(signedIn ? place("/my", "person", "My videos") : place(loginAddress(), "person", "Sign in"));
+  all.push(signedIn ? place("/my", "reel", "My videos") : place(loginAddress(), "person", "Sign in"));
+  if (user()?.role === "admin") all.push(place("/admin/users", "people", "Users"));
   return all;
 }
 
@@ -65,7 +68,8 @@ function accountControls(): HTMLElement[] {
   }
   const leave = el("button", { type: "button", class: "button button-quiet button-small", "data-testid": "sign-out" }, "Sign out");
   leave.addEventListener("click", () => void signOut(leave));
-  return [el("span", { class: "who only-wide", "data-testid": "signed-in-as" }, who.username), leave];
+  const account = el("a", { class: "who", href: "/account", "data-path": "/account", "data-testid": "signed-in-as", "aria-label": `Your account, ${who.username}` }, icon("person"), el("span", { class: "only-wide" }, who.username));
+  return [account, leave];
 }
 
 async function signOut(button: HTMLButtonElement): Promise<void> {
@@ -76,8 +80,8 @@ async function signOut(button: HTMLButtonElement): Promise<void> {
   else go("/");
 }
 
-function mark(places: HTMLElement): void {
-  for (const link of places.querySelectorAll<HTMLElement>("[data-path]")) {
+function mark(places: HTMLElement, account: HTMLElement): void {
+  for (const link of [places, account].flatMap((part) => [...part.querySelectorAll<HTMLElement>("[data-path]")])) {
     if (link.dataset["path"] === location.pathname) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }

@@ -5,6 +5,8 @@ import { icon } from "./icons.ts";
 const KEY = "spool.theme";
 type Theme = "dark" | "light";
 
+/** Draws the button that is there now. */
+let redraw = () => {};
 const systemDark = matchMedia("(prefers-color-scheme: dark)");
 
 export function themeButton(): HTMLButtonElement {
@@ -20,14 +22,31 @@ export function themeButton(): HTMLButtonElement {
     show();
   }
   systemDark.addEventListener("change", show);
+  redraw = show;
   show();
   return button;
+}
+
+/** Uses what somebody has chosen; "system" is what the system wishes again. The button shows it when it is drawn anew. */
+export function useTheme(wish: Theme | "system"): void {
+  if (wish !== "system") choose(wish);
+  else forget();
+  redraw();
 }
 
 function current(): Theme {
   const chosen = document.documentElement.dataset["theme"];
   if (chosen === "dark" || chosen === "light") return chosen;
   return systemDark.matches ? "dark" : "light";
+}
+
+function forget(): void {
+  delete document.documentElement.dataset["theme"];
+  try {
+    localStorage.removeItem(KEY);
+  } catch {
+    // Without storage nothing was kept.
+  }
 }
 
 function choose(theme: Theme): void {

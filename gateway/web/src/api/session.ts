@@ -42,6 +42,14 @@ export function keep(answer: SignedIn): void {
   tell();
 }
 
+/** Somebody is called otherwise now. */
+export function changed(user: User): void {
+  const session = read();
+  if (!session) return;
+  localStorage.setItem(KEY, JSON.stringify({ ...session, user } satisfies Session));
+  tell();
+}
+
 export function forget(): void {
   localStorage.removeItem(KEY);
   tell();

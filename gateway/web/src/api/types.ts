@@ -2,6 +2,7 @@
 import type { components } from "./generated/schema.ts";
 
 type Schemas = components["schemas"];
+type Whole<T> = { [Field in keyof T]-?: NonNullable<T[Field]> };
 
 export type User = Schemas["User"];
 export type SignedIn = Schemas["SignedIn"];
@@ -22,3 +23,20 @@ export interface Page<T> {
   items: T[];
   next_cursor?: string | null;
 }
+
+export type Role = Schemas["Role"];
+export type ProfileChange = Schemas["ProfileChange"];
+export type Preferences = Schemas["Preferences"];
+export type Session = Schemas["SessionInfo"];
+export type Scope = "videos:read" | "videos:write" | "account:read" | "account:write" | "admin";
+export type ApiKey = Schemas["ApiKeyInfo"];
+export type NewApiKey = Schemas["NewApiKey"];
+/** With the key itself, which is not shown again. */
+export type CreatedApiKey = Schemas["CreatedApiKey"];
+export type Provider = Schemas["ProviderShown"];
+/** Somebody, as administrators see them: nothing is left out for those. */
+export type Person = Whole<Omit<Schemas["Person"], "erase_at">> & Pick<Schemas["Person"], "erase_at">;
+/** Whether an account may be used. */
+export type Standing = Schemas["UserStatus"];
+/** Something that was done to an account. */
+export type Happening = Schemas["AuditEntry"];

@@ -1,16 +1,21 @@
-// Signing in.
+// Signing in: by password, or by another provider that sends people back here.
 import { login as signIn } from "../api/accounts.ts";
 import { Problem } from "../api/problem.ts";
 import { el } from "../dom.ts";
 import { field, form } from "../parts/form.ts";
+import { finishing, providerButtons, troubleThere } from "../parts/providers.ts";
 import { go, nextAddress, type View, type Visit } from "../router.ts";
 
-export function login({ query }: Visit): View {
+export function login({ query, signal }: Visit): View {
+  const brought = new URLSearchParams(location.hash.slice(1));
+  const code = brought.get("code");
+  if (code) return { title: "Signing in", element: finishing(code, brought.get("return_to")) };
   const email = field({ name: "email", label: "E-mail", type: "email", autocomplete: "username", required: true });
   const password = field({ name: "password", label: "Password", type: "password", autocomplete: "current-password", required: true });
   const entry = form({
     testid: "login-form",
     fields: [email, password],
+    extra: [el("p", { class: "aside" }, el("a", { href: "/forgot-password", "data-testid": "forgot-link" }, "Forgot your password?"))],
     submit: "Sign in",
     busy: "Signing in…",
     send: async () => {
@@ -27,7 +32,9 @@ export function login({ query }: Visit): View {
     { class: "page page-narrow" },
     el("h1", { class: "page-title" }, "Sign in"),
     next ? el("p", { class: "lead" }, "Sign in to go on.") : null,
+    troubleThere(query.get("problem")),
     entry,
+    providerButtons(nextAddress(query), signal),
     el("p", { class: "aside" }, "New here? ", el("a", { href: register }, "Create an account")),
   );
   return { title: "Sign in", element };

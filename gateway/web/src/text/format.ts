@@ -60,6 +60,12 @@ export function ago(time: string, now: number = Date.now()): string {
   return "just now";
 }
 
+/** A day, as in 3 December 2026. */
+export function day(time: string): string {
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? "" : new Intl.DateTimeFormat("en-GB", { dateStyle: "long" }).format(date);
+}
+
 /** A film's title guessed from its file name: no extension, no underscores, no shouting dots. */
 export function titleFromFileName(name: string): string {
   const stem = name.replace(/\.[A-Za-z0-9]{1,5}$/, "");
