@@ -3,7 +3,7 @@
 
 mod believed;
 pub mod revoked;
-mod scopes;
+pub mod scopes;
 
 pub use believed::Believed;
 use believed::Known;

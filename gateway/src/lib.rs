@@ -30,6 +30,7 @@ mod tokens;
 mod uploads;
 mod users;
 mod videos;
+mod words;
 mod ws;
 
 pub use edge::tls::{Tls, TlsError};

@@ -51,6 +51,11 @@ impl Modify for Security {
             .description(Some("An access token from `/api/auth/login`."))
             .build();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let key = ApiKeyValue::with_description(
+            "X-Api-Key",
+            "An API key from `/api/auth/api-keys`; each operation says which scope it needs.",
+        );
+        components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
         let signature =
             ApiKeyValue::with_description("signature", "Part of the media addresses that an answer gives.");
         components.add_security_scheme("signature", SecurityScheme::ApiKey(ApiKey::Query(signature)));

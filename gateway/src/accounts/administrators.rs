@@ -30,7 +30,7 @@ pub(super) struct ByAdmin {
     #[schema(example = "zbGqaw2Rx4Z0yD0bY3Nc1sQ5")]
     secret: Option<String>,
     /// `admin` unless said otherwise; with the secret always `admin`.
-    #[schema(value_type = Option<String>, example = "admin")]
+    #[schema(value_type = Option<crate::users::RoleWord>, example = "admin")]
     role: Option<Role>,
 }
 

@@ -111,7 +111,7 @@ pub(super) struct NewApiKey {
     #[schema(example = "nightly import")]
     name: String,
     /// What it may be used for.
-    #[schema(value_type = Vec<String>, example = json!(["videos:read", "videos:write"]))]
+    #[schema(value_type = Vec<crate::words::ScopeWord>, example = json!(["videos:read", "videos:write"]))]
     scopes: Vec<String>,
     /// In how many days it ends, 1 to 3650; left out, it does not end by itself.
     #[schema(example = 90)]
@@ -124,7 +124,7 @@ pub(super) struct ApiKeyInfo {
     id: Uuid,
     #[schema(example = "nightly import")]
     name: String,
-    #[schema(value_type = Vec<String>, example = json!(["videos:read", "videos:write"]))]
+    #[schema(value_type = Vec<crate::words::ScopeWord>, example = json!(["videos:read", "videos:write"]))]
     scopes: Vec<Scope>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,

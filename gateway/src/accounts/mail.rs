@@ -31,6 +31,7 @@ pub fn routes() -> OpenApiRouter<Gateway> {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[schema(as = ForgottenPassword)]
 struct Forgotten {
     #[schema(example = "ada@example.org")]
     email: String,
@@ -46,6 +47,7 @@ struct PasswordReset {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[schema(as = EmailConfirmation)]
 struct Confirmation {
     /// What stands behind `#token=` in the link.
     token: String,

@@ -33,7 +33,7 @@ pub struct User {
     last_name: String,
     /// Whether somebody reads what is sent to the e-mail address.
     email_confirmed: bool,
-    #[schema(value_type = String, example = "creator")]
+    #[schema(value_type = crate::users::RoleWord, example = "creator")]
     role: Role,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,

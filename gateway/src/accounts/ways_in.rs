@@ -21,6 +21,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 #[derive(Deserialize, ToSchema)]
+#[schema(as = PasswordChange)]
 pub(super) struct NewPassword {
     /// The one that is good now; left out by whoever has none and signs in by another provider.
     #[schema(example = "correct horse battery staple")]
@@ -64,7 +65,7 @@ pub(super) struct Validity {
     #[schema(example = true)]
     valid: bool,
     user_id: Option<Uuid>,
-    #[schema(value_type = Option<String>, example = "creator")]
+    #[schema(value_type = Option<crate::users::RoleWord>, example = "creator")]
     role: Option<Role>,
     session_id: Option<Uuid>,
     #[schema(value_type = Option<String>, format = DateTime)]

@@ -54,15 +54,17 @@ pub const fn word(scope: Scope) -> &'static str {
     }
 }
 
+/// What an API key has to be good for.
 #[derive(Debug, PartialEq, Eq)]
-enum Need {
+pub enum Need {
     Nothing,
     Scope(Scope),
     /// Passwords, sessions and keys are for persons only.
     Person,
 }
 
-fn needed(method: &Method, route: &str) -> Need {
+/// What a request to `route`, a path as the router knows it, needs.
+pub fn needed(method: &Method, route: &str) -> Need {
     let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
     let of = |read, write| Need::Scope(if reads { read } else { write });
     let mut parts = route.trim_start_matches('/').split('/');

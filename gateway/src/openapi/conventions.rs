@@ -2,7 +2,9 @@
 
 use super::headers::{headers, parameters};
 use super::problems;
+use crate::auth::scopes::{Need, needed, word};
 use crate::problem::Kind;
+use axum::http::Method;
 use serde_json::{Value, json};
 
 /// Commands that take no version: what they end cannot be changed by anybody else.
@@ -11,8 +13,17 @@ const WITHOUT_VERSION: &[(&str, &str)] = &[("delete", "/api/auth/logout")];
 /// What is asked by POST because an address is no place for a secret.
 const QUESTIONS: &[&str] = &["/api/auth/verify"];
 
+/// Mail was asked for: where that stands in the log would help to find out who has an account.
+const WITHOUT_TOKEN: &[&str] = &[
+    "/api/auth/forgot-password",
+    "/api/auth/register",
+    "/api/auth/resend-confirmation",
+];
+
 pub fn add(document: &mut Value) {
+    let usual = document["security"].clone();
     super::for_each_operation(document, |path, method, operation| {
+        name_keys(path, method, operation, &usual);
         let seen = Seen::of(path, method, operation);
         seen.name_parameters(operation);
         seen.name_problems(operation);
@@ -39,6 +50,8 @@ struct Seen {
     /// Requests are counted: all but those of whoever watches over the node.
     is_limited: bool,
     is_command: bool,
+    /// 202 says no more than that mail was asked for.
+    asks_for_mail: bool,
     takes_version: bool,
     revalidates: bool,
     sends_parts: bool,
@@ -59,6 +72,7 @@ impl Seen {
             asks,
             is_limited: path != "/metrics" && !path.starts_with("/health"),
             is_command,
+            asks_for_mail: WITHOUT_TOKEN.contains(&path),
             takes_version: is_command && method != "post" && !WITHOUT_VERSION.contains(&(method, path)),
             revalidates: operation["responses"].get("304").is_some(),
             sends_parts: operation["responses"].get("206").is_some(),
@@ -157,7 +171,8 @@ impl Seen {
             if self.is_limited {
                 name_limits(answer);
             }
-            if self.is_command && status.starts_with('2') {
+            let is_told_place = !(self.asks_for_mail && status == "202");
+            if self.is_command && status.starts_with('2') && is_told_place {
                 name_header(answer, "Consistency-Token");
             }
             if self.revalidates && matches!(status.as_str(), "200" | "206" | "304") {
@@ -168,6 +183,22 @@ impl Seen {
                 answer["content"] = content.clone();
             }
         }
+    }
+}
+
+/// Where an access token is taken an API key is as well, if it has the scope that is needed, unless it is for persons only.
+fn name_keys(path: &str, method: &str, operation: &mut Value, usual: &Value) {
+    let ways = operation.get("security").unwrap_or(usual).as_array().cloned();
+    let mut ways = ways.unwrap_or_default();
+    let verb = Method::from_bytes(method.to_uppercase().as_bytes());
+    let scopes = match needed(&verb.expect("a document has the methods of HTTP"), path) {
+        Need::Nothing => json!([]),
+        Need::Scope(scope) => json!([word(scope)]),
+        Need::Person => return,
+    };
+    if ways.iter().any(|way| way.get("bearer").is_some()) {
+        ways.push(json!({ "api_key": scopes }));
+        operation["security"] = Value::Array(ways);
     }
 }
 

@@ -172,6 +172,10 @@ async fn examples_are_taken() {
         }
         let answer = operation.ask(&world, &ada, None).await;
         let status = answer.status.as_u16();
+        // No example can have what only a mail or a provider has brought.
+        if status == 422 && answer.json()["errors"][0]["pointer"] == "/token" {
+            continue;
+        }
         assert!(
             !matches!(status, 400 | 413 | 415 | 422 | 500..),
             "{}: {status} {}",
@@ -235,10 +239,12 @@ async fn every_command_answers_with_where_it_is_in_the_log() {
         let answers = operation.said["responses"].as_object().expect("answers");
         let done: Vec<&Value> = answers
             .iter()
-            .filter(|(status, _)| status.starts_with('2'))
+            // Where it stands in the log that mail was asked for would help to find out who has an account.
+            .filter(|(status, _)| status.starts_with('2') && !(status.as_str() == "202" && asks_for_mail(operation)))
             .map(|(_, answer)| answer)
             .collect();
-        assert!(!done.is_empty(), "{}", operation.shown());
+        let is_only_mail = done.is_empty() && asks_for_mail(operation);
+        assert!(is_only_mail || !done.is_empty(), "{}", operation.shown());
         for answer in done {
             assert!(
                 answer["headers"].get("Consistency-Token").is_some(),
@@ -247,4 +253,11 @@ async fn every_command_answers_with_where_it_is_in_the_log() {
             );
         }
     }
+}
+
+fn asks_for_mail(operation: &Operation) -> bool {
+    matches!(
+        operation.path.as_str(),
+        "/api/auth/forgot-password" | "/api/auth/register" | "/api/auth/resend-confirmation"
+    )
 }

@@ -162,7 +162,7 @@ async fn every_operation_says_what_can_go_wrong_and_who_may() {
         .expect("schemes");
     assert_eq!(
         schemes.keys().collect::<Vec<_>>(),
-        ["bearer", "signature"]
+        ["api_key", "bearer", "signature"]
     );
 }
 
