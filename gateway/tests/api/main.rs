@@ -12,6 +12,7 @@ mod fuzz;
 mod jobs;
 mod live;
 mod mail;
+mod matrix;
 mod media;
 mod personal;
 mod place;

@@ -37,7 +37,7 @@ fn rendition() -> Rendition {
 
 impl World {
     /// A video of which two segments and a picture are published.
-    async fn playable(&self, owner: &crate::world::Person, visibility: &str) -> Value {
+    pub async fn playable(&self, owner: &crate::world::Person, visibility: &str) -> Value {
         let video = self.video(owner, "One", visibility).await;
         let id = video["id"].as_str().expect("an id").to_owned();
         let job = self.job_of(&id).await;
