@@ -8,7 +8,7 @@ pub(crate) mod registration;
 pub(crate) mod sessions;
 mod ways_in;
 
-use crate::asking::{Asking, CONSISTENCY_TOKEN, consistency_header};
+use crate::asking::{Asking, CONSISTENCY_TOKEN, consistency_header, idempotency_key};
 use crate::auth::Caller;
 use crate::body::{Json, JsonOrNothing};
 use crate::edge::address::ClientAddress;
@@ -290,6 +290,8 @@ fn token_header(token: &Token) -> HeaderValue {
 
 /// An expired access token is no reason to stay: the refresh token says enough.
 async fn leave(gateway: Gateway, headers: &HeaderMap, leaving: Leaving) -> Result<Response, Problem> {
+    // Leaving twice is quiet in any case; but what is no key is said to be none, as everywhere.
+    idempotency_key(headers)?;
     let keys = &gateway.parts().keys;
     let refresh = leaving
         .refresh_token

@@ -42,7 +42,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     }
 }
 
-/// A JSON body that may be left out altogether.
+/// A JSON body that may be left out altogether, or be `null`.
 pub struct JsonOrNothing<T> {
     pub value: T,
 }
@@ -55,7 +55,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for JsonOrNot
         let bytes = whole(request).await?;
         let value = match bytes.is_empty() {
             true => T::default(),
-            false if is_json => parse(&bytes)?,
+            false if is_json => parse::<Option<T>>(&bytes)?.unwrap_or_default(),
             false => return Err(Problem::new(Kind::WrongType, "the body must be JSON or left out")),
         };
         Ok(Self { value })
