@@ -20,6 +20,8 @@ mod oidc;
 mod openapi;
 mod pages;
 mod paging;
+#[cfg(any(test, fuzzing))]
+pub mod parsing;
 mod passwords;
 mod people;
 mod problem;

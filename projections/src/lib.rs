@@ -27,6 +27,8 @@ pub use error::{QueryError, RebuildError, StartError, VerifyError, WaitError, Wr
 pub use facts::{Fact, Facts};
 pub use jobs::{Job, Jobs};
 pub use publisher::Publisher;
+#[cfg(fuzzing)]
+pub use reading::{cursor, place};
 pub use rows::Rows;
 pub use runtime::{
     Changes, Phase, Progress, Projections, Rebuild, Serving, Switcher, Verified, ViewStatus, fold_in_memory,

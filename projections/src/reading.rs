@@ -55,6 +55,18 @@ pub fn place(cursor: &str) -> Result<String, QueryError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_cursor_leads_to_one_place(text in "[A-Za-z0-9_-]{0,80}", key in "[0-9]{14,16}-[0-9a-f-]{34,37}") {
+            for given in [text, cursor(&key)] {
+                if let Ok(found) = place(&given) {
+                    prop_assert_eq!(place(&cursor(&found)).ok(), Some(found));
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_cursor_is_read_back_and_nothing_else_is_taken() {

@@ -1,5 +1,7 @@
 //! `cargo xtask campaign NAME`: one campaign of crashes, films or attacks, whole or a part of it.
 
+mod fuzz;
+
 use anyhow::{Context, Result, bail};
 
 use crate::flags::Flags;
@@ -17,13 +19,16 @@ cargo xtask campaign NAME [--seed S] [--full] [--corpus DIR]
   topics      kill -9 below the same load with Kafka at hand, and compare the public topics with the log
   sim         the protocol by which nodes share a log on Kafka, simulated with loss, delay, zombies and crashes
   media       upload every film that DIR/MANIFEST.tsv names and hold the outcome against what it says
+  fuzz        libFuzzer on everything that parses what strangers send, one target after another (the first time all of
+              it is compiled once more, for some minutes)
   router      strange requests to the router without sockets: nothing may panic or be answered by a 5xx
   minio       everything that is tested of S3, the contract of the blobs among it, on MinIO instead of versitygw (the
               first time Go builds it, for some minutes)
 
   --full      all of it: 100 power cuts, 200 kills, 100 for fleet (five minutes and more), 30 for
               brokers, 60 for topics, 1,000,000 seeds (without it a tenth; `cargo xtask test` runs 10,000 seeds),
-              1,000,000 requests for router (without it a hundredth, as `cargo xtask test` makes)
+              1,000,000 requests for router (without it a hundredth, as `cargo xtask test` makes), 10 minutes for each
+              target of fuzz
   --seed S    repeat an earlier run, which printed its seed
   --corpus D  the folder for `media`
 ";
@@ -60,8 +65,10 @@ pub fn run(mut flags: Flags) -> Result<()> {
         .word()
         .with_context(|| format!("which campaign? One of {}", names()))?;
     flags.finish()?;
-    if name == "sim" {
-        return simulate(full, seed.as_deref());
+    match name.as_str() {
+        "sim" => return simulate(full, seed.as_deref()),
+        "fuzz" => return fuzz::run(full, seed.as_deref()),
+        _ => {}
     }
     let Some((_, binary, tests)) = CAMPAIGNS.iter().find(|(known, _, _)| *known == name) else {
         bail!("there is no campaign named {name:?}; there are {}", names());
@@ -109,7 +116,7 @@ pub fn run(mut flags: Flags) -> Result<()> {
 
 fn names() -> String {
     let names = CAMPAIGNS.iter().map(|(name, _, _)| *name);
-    names.chain(["sim"]).collect::<Vec<_>>().join(", ")
+    names.chain(["sim", "fuzz"]).collect::<Vec<_>>().join(", ")
 }
 
 /// Optimised, for seeds are many; nothing but the protocol is needed.

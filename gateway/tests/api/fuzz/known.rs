@@ -1,7 +1,7 @@
 //! What an asker has heard of: ids, tokens, tags and whatever else answers named.
 
 use crate::requests::Answer;
-use crate::world::World;
+use crate::world::{World, registration};
 use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::Value;
@@ -43,7 +43,11 @@ impl Known {
             self.0.entry(name.to_owned()).or_default().push(value.clone());
         }
         let passwords = self.0.entry("password".to_owned()).or_default();
-        *passwords = vec!["correct horse battery".to_owned()];
+        *passwords = registration(name)["password"]
+            .as_str()
+            .map(str::to_owned)
+            .into_iter()
+            .collect();
     }
 
     /// What answers called so.

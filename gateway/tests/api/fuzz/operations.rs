@@ -6,8 +6,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use serde_json::Value;
 
-/// Hashing a password takes as long as a thousand other requests, and whoever has signed out gets no further.
-const SELDOM: &[&str] = &["register", "login", "password", "logout"];
+/// Hashing a password takes as long as a thousand other requests, and whoever has signed out, or is gone, gets no further.
+const SELDOM: &[&str] = &["register", "login", "password", "logout", "delete /api/users/"];
 
 pub struct Operation {
     /// Method and path as the document has them.
@@ -29,14 +29,15 @@ pub fn operations(document: &Value) -> Vec<Operation> {
         for (method, operation) in item.as_object().expect("methods") {
             let content = resolved(&operation["requestBody"], document, 0)["content"].take();
             let body = content.as_object().and_then(|content| content.iter().next());
+            let name = format!("{method} {path}");
             all.push(Operation {
-                name: format!("{method} {path}"),
+                is_seldom: SELDOM.iter().any(|word| name.contains(word)),
+                name,
                 method: method.to_uppercase().parse().expect("a method"),
                 path: path.clone(),
                 queries: parameters(operation, "query", document),
                 headers: parameters(operation, "header", document),
                 body: body.map(|(kind, content)| (kind.clone(), content["schema"].clone())),
-                is_seldom: SELDOM.iter().any(|word| path.contains(word)),
             });
         }
     }

@@ -32,6 +32,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("spool-projections", LOWER),
     ("spool-workers", BESIDE),
     ("spool-gateway", BESIDE),
+    ("spool-gateway-fuzz", ALL),
     ("spool", ALL),
     ("xtask", &[]),
 ];
