@@ -22,13 +22,15 @@ cargo xtask campaign NAME [--seed S] [--full] [--corpus DIR]
   fuzz        libFuzzer on everything that parses what strangers send, one target after another (the first time all of
               it is compiled once more, for some minutes)
   router      strange requests to the router without sockets: nothing may panic or be answered by a 5xx
+  schemathesis
+              schemathesis, all its checks, on the document of a running server
   minio       everything that is tested of S3, the contract of the blobs among it, on MinIO instead of versitygw (the
               first time Go builds it, for some minutes)
 
   --full      all of it: 100 power cuts, 200 kills, 100 for fleet (five minutes and more), 30 for
               brokers, 60 for topics, 1,000,000 seeds (without it a tenth; `cargo xtask test` runs 10,000 seeds),
               1,000,000 requests for router (without it a hundredth, as `cargo xtask test` makes), 10 minutes for each
-              target of fuzz
+              target of fuzz, 20,000 cases for schemathesis (without it a fiftieth)
   --seed S    repeat an earlier run, which printed its seed
   --corpus D  the folder for `media`
 ";
@@ -50,6 +52,7 @@ const CAMPAIGNS: &[(&str, &str, &str)] = &[
         "corpus::a_folder_of_films_gets_what_its_manifest_says",
     ),
     ("router", "api", "fuzz::"),
+    ("schemathesis", "it", "attacks::"),
     (
         "minio",
         "it",

@@ -11,13 +11,19 @@ pub struct Campaign {
 
 /// Reads size and seed, and prints the seed so that the run can be repeated.
 pub fn sized(name: &str, full: u64) -> Campaign {
+    let rounds = if is_full() { full } else { full / 10 };
+    let seed = seeded(name, &format!("{rounds} rounds"));
+    Campaign { seed, rounds }
+}
+
+/// The same of a campaign that is counted in something else.
+pub fn seeded(name: &str, size: &str) -> u64 {
     let chosen = std::env::var("CAMPAIGN_SEED").ok();
     let seed = chosen.map_or_else(rand::random, |text| {
         text.parse().expect("CAMPAIGN_SEED is a number")
     });
-    let rounds = if is_full() { full } else { full / 10 };
-    println!("seed {seed} ({rounds} rounds; repeat with: cargo xtask campaign {name} --seed {seed})");
-    Campaign { seed, rounds }
+    println!("seed {seed} ({size}; repeat with: cargo xtask campaign {name} --seed {seed})");
+    seed
 }
 
 pub fn is_full() -> bool {

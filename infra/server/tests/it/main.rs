@@ -1,6 +1,7 @@
 //! Stories, campaigns and faults on the real binary: the pages, power cuts, kill -9, failing disks, hostile films.
 
 mod account;
+mod attacks;
 mod broken;
 mod campaign;
 mod clips;
