@@ -18,7 +18,7 @@ const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 
 /// An installation that sends mail.
-fn with_mail(config: &mut Config) {
+pub fn with_mail(config: &mut Config) {
     config.mail.file = Some(PathBuf::from("mail"));
 }
 

@@ -24,6 +24,8 @@ enum Named {
     Deleted,
     Session,
     Key,
+    /// Something that only a provider of accounts could give.
+    Missing,
 }
 
 fn named(route: &str) -> Named {
@@ -35,6 +37,7 @@ fn named(route: &str) -> Named {
         _ if route.contains("/api/users/{id}") => Named::Account,
         _ if route.contains("/api/auth/sessions/{id}") => Named::Session,
         _ if route.contains("/api/auth/api-keys/{id}") => Named::Key,
+        _ if route.contains("/api/auth/identities/{id}") => Named::Missing,
         _ => {
             assert!(!route.contains("{id}"), "say here what the id of {route} names");
             Named::Nothing
@@ -45,7 +48,7 @@ fn named(route: &str) -> Named {
 /// The rows that a route must have.
 pub fn whose(route: &str) -> BTreeSet<Whose> {
     match named(route) {
-        Named::Nothing => BTreeSet::from([Whose::Nothing]),
+        Named::Nothing | Named::Missing => BTreeSet::from([Whose::Nothing]),
         Named::Film | Named::Cancelled | Named::Job => {
             BTreeSet::from([Whose::Own, Whose::Other, Whose::Private])
         }
@@ -57,7 +60,7 @@ pub fn whose(route: &str) -> BTreeSet<Whose> {
 
 pub async fn ask(cast: &mut Cast, row: &Row, who: Who) -> Answer {
     let (caller, id) = match (named(&row.route), row.whose) {
-        (Named::Nothing, _) => (caller(cast, row, who).await, String::new()),
+        (Named::Nothing | Named::Missing, _) => (caller(cast, row, who).await, Uuid::now_v7().to_string()),
         (named @ (Named::Account | Named::Deleted | Named::Session), whose) => {
             let caller = caller(cast, row, who).await;
             let holder = match whose {
@@ -142,7 +145,8 @@ async fn send(cast: &mut Cast, row: &Row, id: &str, caller: Option<&Person>) -> 
         .path()
         .replace("{id}", id)
         .replace("{rendition}", "360p")
-        .replace("{file}", "index.m3u8");
+        .replace("{file}", "index.m3u8")
+        .replace("{provider}", "nowhere");
     let name = cast.name();
     let asking = Asking::new(&cast.world.router, &row.method().to_uppercase(), &path);
     let asking = with_body(&cast.world, by(asking, caller), &row.route, &name).await;
@@ -173,11 +177,17 @@ async fn with_body(world: &World, asking: Asking, route: &str, name: &str) -> As
         "put /api/auth/change-password" => {
             asking.json(&json!({"current_password": registration(name)["password"], "new_password": "something else entirely"}))
         }
-        "put /api/auth/profile" | "put /api/auth/user" => asking.json(&json!({"first_name": "Grace"})),
-        "put /api/auth/preferences" => asking.json(&json!({"theme": "dark", "autoplay": false})),
+        "post /api/auth/forgot-password" => asking.json(&json!({"email": "ada@example.org"})),
+        "post /api/auth/confirm-email" => asking.json(&json!({"token": "made-up"})),
+        "post /api/auth/reset-password" => {
+            asking.json(&json!({"token": "made-up", "password": registration(name)["password"]}))
+        }
+        "put /api/auth/profile" | "put /api/auth/user" | "put /api/users/{id}/profile" => asking.json(&json!({"first_name": "Grace"})),
+        "put /api/auth/preferences" | "put /api/users/{id}/preferences" => asking.json(&json!({"theme": "dark", "autoplay": false})),
         "post /api/auth/api-keys" => asking.json(&json!({"name": name, "scopes": ["videos:read"]})),
         "post /api/storage/upload/video" => asking.form(upload_form("One", "a.mp4", &film(2_000))),
         "put /api/videos/{id}" => asking.json(&json!({"title": "Two"})),
+        "post /api/auth/oidc/exchange" => asking.json(&json!({"code": "made-up"})),
         "put /api/users/{id}" => asking.json(&json!({"role": "viewer"})),
         _ => asking,
     }

@@ -1,5 +1,6 @@
 //! The callers, and the things they are asked about.
 
+use crate::mail::with_mail;
 use crate::requests::Asking;
 use crate::world::{Person, World, check};
 use serde_json::{Value, json};
@@ -77,7 +78,7 @@ pub struct Cast {
 
 impl Cast {
     pub async fn assembled() -> Self {
-        let world = World::open().await;
+        let world = World::open_with(with_mail).await;
         let owner = world.person("owner").await;
         let root = world.admin("root").await;
         let mut cast = Self {
