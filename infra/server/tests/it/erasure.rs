@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use canaries::{Canary, Sighting, look, see};
+use canaries::{Canary, Sighting, look, see, there};
 use reqwest::Client;
 use reqwest::header::USER_AGENT;
 use reqwest::multipart::{Form, Part};
@@ -273,10 +273,10 @@ fn copy(from: &Path, to: &Path, without: &str) -> Result<()> {
             continue;
         }
         let target = to.join(entry.file_name());
-        match entry.file_type()? {
-            kind if kind.is_dir() => copy(&entry.path(), &target, "")?,
-            kind if kind.is_file() => drop(std::fs::copy(entry.path(), target)?),
-            _ => {}
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target, "")?;
+        } else if entry.file_type()?.is_file() {
+            there(std::fs::copy(entry.path(), target))?;
         }
     }
     Ok(())

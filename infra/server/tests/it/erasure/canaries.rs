@@ -1,6 +1,7 @@
 //! Words that are nowhere else in the world, and every form in which a file might have them.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -16,20 +17,31 @@ pub struct Canary {
 }
 
 /// Where a canary was found, and in which form.
-#[derive(Debug)]
 pub struct Sighting {
     pub what: &'static str,
-    pub form: usize,
-    pub at: PathBuf,
+    form: usize,
+    at: PathBuf,
+}
+
+impl fmt::Debug for Sighting {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "the {} in form {} in {}",
+            self.what,
+            self.form,
+            self.at.display()
+        )
+    }
 }
 
 impl Canary {
     pub fn new(what: &'static str, word: impl Into<String>) -> Self {
         let word = word.into();
-        let forms = forms(&word).iter().map(|form| Finder::new(form).into_owned());
+        let forms = forms(&word);
         Self {
             what,
-            forms: forms.collect(),
+            forms: forms.iter().map(|form| Finder::new(form).into_owned()).collect(),
             word,
         }
     }
@@ -67,21 +79,32 @@ fn forms(word: &str) -> Vec<Vec<u8>> {
     forms
 }
 
-/// Looks through every file below `folder`, unfinished and hidden ones too, also for names of files.
+/// Looks through every file below `folder`, unfinished and hidden ones too, also for names of files. What goes away meanwhile is
+/// passed over.
 pub fn look(folder: &Path, canaries: &[Canary]) -> Result<Vec<Sighting>> {
     let mut sightings = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
+    for entry in there(std::fs::read_dir(folder))?.into_iter().flatten() {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();
         see(&path, name, canaries, &mut sightings);
-        match std::fs::metadata(&path) {
-            Ok(found) if found.is_dir() => sightings.extend(look(&path, canaries)?),
-            Ok(found) if found.is_file() => see(&path, &std::fs::read(&path)?, canaries, &mut sightings),
-            // A socket; or it is gone in the meantime.
-            Ok(_) | Err(_) => {}
+        if path.is_dir() {
+            sightings.extend(look(&path, canaries)?);
+        } else if path.is_file()
+            && let Some(bytes) = there(std::fs::read(&path))?
+        {
+            see(&path, &bytes, canaries, &mut sightings);
         }
     }
     Ok(sightings)
+}
+
+/// Nothing for what is not there.
+pub fn there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Looks through what is kept at this place.

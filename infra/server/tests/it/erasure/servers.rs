@@ -47,7 +47,7 @@ fn records(brokers: &str, prefix: &str) -> Result<Vec<(String, Vec<u8>)>> {
                 let record = consumer.poll(WITHIN).context("the record is there")??;
                 next = record.offset() + 1;
                 let mut bytes = record.key().unwrap_or_default().to_vec();
-                for header in record.headers().into_iter().flat_map(Headers::iter) {
+                for header in record.headers().into_iter().flat_map(|headers| headers.iter()) {
                     bytes.extend_from_slice(header.value.unwrap_or_default());
                     bytes.push(b' ');
                 }
