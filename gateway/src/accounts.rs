@@ -105,7 +105,7 @@ async fn register(
         .commands
         .register(account, registered.clone(), &ask);
     let outcome = registering.await.map_err(not_registered)?;
-    if let Some(answer) = gateway.to_be_confirmed() {
+    if let Some(answer) = gateway.to_be_confirmed(&outcome) {
         return Ok(answer);
     }
     let (session, mut token) = gateway

@@ -11,16 +11,13 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use spool_commands::accounts::email_place;
 use spool_commands::links::{ConfirmationLink, ResetLink};
-use spool_commands::{AnyRefusal, Ask, CommandError};
+use spool_commands::{AnyRefusal, Ask, CommandError, Outcome};
 use spool_domain::accounts::{Account, Command, Refusal};
 use spool_domain::ids::AccountId;
 use spool_domain::reservations;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-/// What a mail was asked for is answered with, whatever came of it.
-const ASKED: &str = "if an account has this e-mail address, a mail with a link is on its way";
 
 pub fn routes() -> OpenApiRouter<Gateway> {
     OpenApiRouter::new()
@@ -82,16 +79,17 @@ async fn forgot_password(
     let wanted = reservations::Command::WantPasswordReset;
     let ask = asking.ask(&gateway, "forgot-password", &bytes);
     parts.commands.give(place.stream(), wanted, ask).await?;
-    // No Consistency-Token: it would only help to watch the log.
-    Ok(asked(ASKED))
+    // No Consistency-Token: it would help to watch what else is written.
+    let detail = "if an account has this e-mail address, a mail with a link is on its way";
+    Ok((StatusCode::ACCEPTED, axum::Json(MailAsked { detail })).into_response())
 }
 
 /// Sets a new password with the link from a mail. All sessions end.
 #[utoipa::path(post, path = "/api/auth/reset-password", tag = "accounts", request_body = PasswordReset, security(()), responses(
     (status = 204, description = "The new password counts"),
     (status = 403, description = "The account is locked", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 409, description = "The link was used, a newer one was sent, or its time is over", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 422, description = "This is no link of ours, or the password cannot be taken", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 409, description = "The link was used, a newer one was sent, its time is over, or it is none of ours", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 422, description = "The password cannot be taken", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 async fn reset_password(
     State(gateway): State<Gateway>,
@@ -127,8 +125,7 @@ async fn reset_password(
 #[utoipa::path(post, path = "/api/auth/confirm-email", tag = "accounts", request_body = Confirmation, security(()), responses(
     (status = 204, description = "The e-mail address is confirmed"),
     (status = 403, description = "The account is locked", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 409, description = "The account has another e-mail address now, or is gone", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 422, description = "This is no link of ours", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 409, description = "The account has another e-mail address now, or is gone, or it is no link of ours", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 async fn confirm_email(
     State(gateway): State<Gateway>,
@@ -155,10 +152,9 @@ async fn resend_confirmation(State(gateway): State<Gateway>, asking: Asking) -> 
     let account = asking.caller.account()?;
     gateway.sends_mail()?;
     let ask = asking.ask(&gateway, "resend-confirmation", b"");
-    gateway.ask_to_confirm(account, ask).await?;
-    Ok(asked(
-        "a mail with a link is on its way, unless the e-mail address is confirmed already",
-    ))
+    let outcome = gateway.ask_to_confirm(account, ask).await?;
+    let detail = "a mail with a link is on its way, unless the e-mail address is confirmed already";
+    Ok(asked(detail, &outcome))
 }
 
 impl Gateway {
@@ -190,26 +186,26 @@ impl Gateway {
 
     /// The answer to a registration after which the e-mail address has to be confirmed before anybody signs in; nothing where
     /// one may do so at once.
-    pub(super) fn to_be_confirmed(&self) -> Option<Response> {
+    pub(super) fn to_be_confirmed(&self, registered: &Outcome) -> Option<Response> {
         let has_to = self.parts().config.auth.confirm_email_first;
-        has_to.then(|| {
-            asked("the account is there; confirm the e-mail address by the link in the mail, then sign in")
-        })
+        let detail = "the account is there; confirm the e-mail address by the link in the mail, then sign in";
+        has_to.then(|| asked(detail, registered))
     }
 
-    async fn ask_to_confirm(&self, account: AccountId, ask: Ask) -> Result<(), Problem> {
+    async fn ask_to_confirm(&self, account: AccountId, ask: Ask) -> Result<Outcome, Problem> {
         let request = Command::RequestEmailConfirmation;
-        let given = self.parts().commands.give(account.stream(), request, ask).await;
-        Ok(given.map(drop)?)
+        Ok(self.parts().commands.give(account.stream(), request, ask).await?)
     }
 }
 
-fn asked(detail: &'static str) -> Response {
-    (StatusCode::ACCEPTED, axum::Json(MailAsked { detail })).into_response()
+fn asked(detail: &'static str, outcome: &Outcome) -> Response {
+    let headers = AppendHeaders([consistency_header(outcome)]);
+    (StatusCode::ACCEPTED, headers, axum::Json(MailAsked { detail })).into_response()
 }
 
 fn no_link() -> Problem {
-    Problem::invalid("/token", "is not of a link that was sent by this installation")
+    let detail = "this is not a link that was sent from here; open it as it stands in the mail, or ask for another one";
+    Problem::new(Kind::Conflict, detail)
 }
 
 fn link_over() -> Problem {

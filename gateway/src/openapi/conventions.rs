@@ -13,12 +13,8 @@ const WITHOUT_VERSION: &[(&str, &str)] = &[("delete", "/api/auth/logout")];
 /// What is asked by POST because an address is no place for a secret.
 const QUESTIONS: &[&str] = &["/api/auth/verify"];
 
-/// Mail was asked for: where that stands in the log would help to find out who has an account.
-const WITHOUT_TOKEN: &[&str] = &[
-    "/api/auth/forgot-password",
-    "/api/auth/register",
-    "/api/auth/resend-confirmation",
-];
+/// Who asks is not told where that was written: it would help to watch what else is.
+const WITHOUT_PLACE: &[&str] = &["/api/auth/forgot-password"];
 
 pub fn add(document: &mut Value) {
     let usual = document["security"].clone();
@@ -50,8 +46,8 @@ struct Seen {
     /// Requests are counted: all but those of whoever watches over the node.
     is_limited: bool,
     is_command: bool,
-    /// 202 says no more than that mail was asked for.
-    asks_for_mail: bool,
+    /// Its answer says where in the log it was written.
+    tells_place: bool,
     takes_version: bool,
     revalidates: bool,
     sends_parts: bool,
@@ -72,7 +68,7 @@ impl Seen {
             asks,
             is_limited: path != "/metrics" && !path.starts_with("/health"),
             is_command,
-            asks_for_mail: WITHOUT_TOKEN.contains(&path),
+            tells_place: is_command && !WITHOUT_PLACE.contains(&path),
             takes_version: is_command && method != "post" && !WITHOUT_VERSION.contains(&(method, path)),
             revalidates: operation["responses"].get("304").is_some(),
             sends_parts: operation["responses"].get("206").is_some(),
@@ -171,8 +167,7 @@ impl Seen {
             if self.is_limited {
                 name_limits(answer);
             }
-            let is_told_place = !(self.asks_for_mail && status == "202");
-            if self.is_command && status.starts_with('2') && is_told_place {
+            if self.tells_place && status.starts_with('2') {
                 name_header(answer, "Consistency-Token");
             }
             if self.revalidates && matches!(status.as_str(), "200" | "206" | "304") {
