@@ -91,7 +91,7 @@ async fn the_trail_says_what_was_done_to_an_account_and_what_its_person_did() {
     // The administrator's own trail has it too.
     let own = trail(&world, &admin, &admin.id, "?limit=2").await;
     assert_eq!(events(&own), ["SessionEnded", "UserDisabled"]);
-    assert_eq!(own["items"][1]["client"]["program"], "Console 1.0");
+    assert_eq!(own["items"][1]["client"]["user_agent"], "Console 1.0");
     assert_eq!(seen["items"][1]["client"], Value::Null);
     let cursor = own["next_cursor"].as_str().expect("it goes on");
     let rest = trail(&world, &admin, &admin.id, &format!("?cursor={cursor}")).await;
