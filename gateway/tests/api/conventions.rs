@@ -240,7 +240,9 @@ async fn every_command_answers_with_where_it_is_in_the_log() {
         let done: Vec<&Value> = answers
             .iter()
             // Where it stands in the log that mail was asked for would help to find out who has an account.
-            .filter(|(status, _)| status.starts_with('2') && !(status.as_str() == "202" && asks_for_mail(operation)))
+            .filter(|(status, _)| {
+                status.starts_with('2') && !(status.as_str() == "202" && asks_for_mail(operation))
+            })
             .map(|(_, answer)| answer)
             .collect();
         let is_only_mail = done.is_empty() && asks_for_mail(operation);

@@ -231,7 +231,7 @@ async fn exported(gone: &Somebody, base: &str, canaries: &[Canary]) -> Result<()
     let mut all = Vec::new();
     for index in 0..archive.len() {
         let mut file = archive.by_index(index)?;
-        all.extend_from_slice(file.name().as_bytes());
+        all.extend_from_slice(file.name()?.as_bytes());
         file.read_to_end(&mut all)?;
     }
     for canary in canaries {

@@ -68,7 +68,8 @@ fn rows(servers: Servers<'_>, keyspace: &str) -> Result<Vec<(String, Vec<u8>)>> 
     let named = |name: &str, cql: &str| -> Result<Vec<String>> {
         let answer = cassandra.say(cql)?;
         let text = String::from_utf8_lossy(&answer).into_owned();
-        let found = text.split(&format!("{{\"{name}\": \"")).skip(1);
+        let begins = format!("{{\"{name}\": \"");
+        let found = text.split(&begins).skip(1);
         Ok(found
             .filter_map(|rest| rest.split('"').next())
             .map(str::to_owned)
