@@ -91,12 +91,13 @@ impl Shared {
         let stands = registers.get(SINCE)?;
         let since = stands
             .as_deref()
-            .and_then(|text| std::str::from_utf8(text).ok()?.parse().ok())
+            .and_then(|text| std::str::from_utf8(text).ok()?.split(' ').next()?.parse().ok())
             .map(Duration::from_secs);
         if since.is_some_and(|since| now.saturating_sub(since) < age) {
             return Ok(false);
         }
-        let next = now.as_secs().to_string();
+        // With something of its own: who writes what stands there already is told that it was done.
+        let next = format!("{} {}", now.as_secs(), uuid::Uuid::new_v4());
         let swapped = registers.swap(SINCE, stands.as_deref(), next.as_bytes())?;
         Ok(since.is_some() && matches!(swapped, Swapped::Done))
     }
