@@ -3,6 +3,7 @@
 mod active;
 mod commands;
 mod events;
+mod evolving;
 
 pub use active::{Active, ApiKey, Reset, Session, Standing};
 pub use commands::Command;
@@ -125,6 +126,13 @@ impl Account {
         let active = self.usable().ok()?;
         let found = active.api_keys.get(&key).filter(|found| found.is_good(now))?;
         Some((active.role, found))
+    }
+}
+
+impl ApiKey {
+    /// Whether it may be used at `now`.
+    pub fn is_good(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|expires_at| expires_at > now)
     }
 }
 
