@@ -988,7 +988,7 @@ export interface components {
              *       "videos:write"
              *     ]
              */
-            scopes: string[];
+            scopes: components["schemas"]["Scope"][];
         };
         ApiKeys: {
             items: components["schemas"]["ApiKeyInfo"][];
@@ -1029,11 +1029,7 @@ export interface components {
             session_id?: string | null;
         };
         ByAdmin: components["schemas"]["Registration"] & {
-            /**
-             * @description `admin` unless said otherwise; with the secret always `admin`.
-             * @example admin
-             */
-            role?: string | null;
+            role?: components["schemas"]["Role"] | null;
             /**
              * @description Printed by the server while there is no administrator; administrators leave it out.
              * @example zbGqaw2Rx4Z0yD0bY3Nc1sQ5
@@ -1052,10 +1048,6 @@ export interface components {
             detail?: string | null;
             ok: boolean;
         };
-        Confirmation: {
-            /** @description What stands behind `#token=` in the link. */
-            token: string;
-        };
         CreatedApiKey: components["schemas"]["ApiKeyInfo"] & {
             /** @description Send it as `X-Api-Key`. It is not shown again. */
             key: string;
@@ -1065,6 +1057,10 @@ export interface components {
             email: string;
             /** @example correct horse battery staple */
             password: string;
+        };
+        EmailConfirmation: {
+            /** @description What stands behind `#token=` in the link. */
+            token: string;
         };
         /** @description One value that was not taken. */
         FieldError: {
@@ -1076,7 +1072,7 @@ export interface components {
              */
             pointer: string;
         };
-        Forgotten: {
+        ForgottenPassword: {
             /** @example ada@example.org */
             email: string;
         };
@@ -1192,19 +1188,7 @@ export interface components {
              *       "videos:write"
              *     ]
              */
-            scopes: string[];
-        };
-        NewPassword: {
-            /**
-             * @description The one that is good now; left out by whoever has none and signs in by another provider.
-             * @example correct horse battery staple
-             */
-            current_password?: string | null;
-            /**
-             * @description 8 to 200 characters.
-             * @example a much better password
-             */
-            new_password: string;
+            scopes: components["schemas"]["Scope"][];
         };
         OneTimeCode: {
             /** @description From the fragment of the address that the sign-in ended at. */
@@ -1239,6 +1223,18 @@ export interface components {
             items: components["schemas"]["Video"][];
             /** @description Where the next page begins: send it back as `cursor`. Absent at the end. */
             next_cursor?: string | null;
+        };
+        PasswordChange: {
+            /**
+             * @description The one that is good now; left out by whoever has none and signs in by another provider.
+             * @example correct horse battery staple
+             */
+            current_password?: string | null;
+            /**
+             * @description 8 to 200 characters.
+             * @example a much better password
+             */
+            new_password: string;
         };
         PasswordReset: {
             /**
@@ -1463,6 +1459,11 @@ export interface components {
          * @enum {string}
          */
         Role: "viewer" | "creator" | "admin" | "service";
+        /**
+         * @description What an API key may be used for, within what its owner's role allows.
+         * @enum {string}
+         */
+        Scope: "videos:read" | "videos:write" | "account:read" | "account:write" | "admin";
         /** @description A session of a person, somewhere. */
         SessionInfo: {
             /**
@@ -1550,8 +1551,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             last_name: string;
-            /** @example creator */
-            role: string;
+            role: components["schemas"]["Role"];
             username: string;
         };
         /** @description What an administrator may change of a person. What is left out stays as it is. */
@@ -1602,8 +1602,7 @@ export interface components {
         Validity: {
             /** Format: date-time */
             expires_at?: string | null;
-            /** @example creator */
-            role?: string | null;
+            role?: components["schemas"]["Role"] | null;
             /** Format: uuid */
             session_id?: string | null;
             /** Format: uuid */
@@ -2330,7 +2329,7 @@ export interface operations {
                  *       "new_password": "a much better password"
                  *     }
                  */
-                "application/json": components["schemas"]["NewPassword"];
+                "application/json": components["schemas"]["PasswordChange"];
             };
         };
         responses: {
@@ -2426,7 +2425,7 @@ export interface operations {
                  *       "token": "text"
                  *     }
                  */
-                "application/json": components["schemas"]["Confirmation"];
+                "application/json": components["schemas"]["EmailConfirmation"];
             };
         };
         responses: {
@@ -2456,7 +2455,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["TookTooLong"];
-            /** @description The account has another e-mail address now, or is gone */
+            /** @description The account has another e-mail address now, or is gone, or it is no link of ours */
             409: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -2471,18 +2470,7 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             414: components["responses"]["AddressTooLong"];
             415: components["responses"]["WrongType"];
-            /** @description This is no link of ours */
-            422: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "X-Request-Id": components["headers"]["X-Request-Id"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["Invalid"];
             429: components["responses"]["Limited"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["Defect"];
@@ -2509,14 +2497,13 @@ export interface operations {
                  *       "email": "ada@example.org"
                  *     }
                  */
-                "application/json": components["schemas"]["Forgotten"];
+                "application/json": components["schemas"]["ForgottenPassword"];
             };
         };
         responses: {
             /** @description Asked for */
             202: {
                 headers: {
-                    "Consistency-Token": components["headers"]["Consistency-Token"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2758,7 +2745,7 @@ export interface operations {
                      *         "first_name": "text",
                      *         "id": "0192f3a0-1111-7222-8333-444455556666",
                      *         "last_name": "text",
-                     *         "role": "creator",
+                     *         "role": "viewer",
                      *         "username": "text"
                      *       }
                      *     }
@@ -3202,7 +3189,7 @@ export interface operations {
                      *         "first_name": "text",
                      *         "id": "0192f3a0-1111-7222-8333-444455556666",
                      *         "last_name": "text",
-                     *         "role": "creator",
+                     *         "role": "viewer",
                      *         "username": "text"
                      *       }
                      *     }
@@ -3473,7 +3460,7 @@ export interface operations {
                      *       "first_name": "text",
                      *       "id": "0192f3a0-1111-7222-8333-444455556666",
                      *       "last_name": "text",
-                     *       "role": "creator",
+                     *       "role": "viewer",
                      *       "username": "text"
                      *     }
                      */
@@ -3565,7 +3552,7 @@ export interface operations {
                      *       "first_name": "text",
                      *       "id": "0192f3a0-1111-7222-8333-444455556666",
                      *       "last_name": "text",
-                     *       "role": "creator",
+                     *       "role": "viewer",
                      *       "username": "text"
                      *     }
                      */
@@ -3690,7 +3677,7 @@ export interface operations {
                      *         "first_name": "text",
                      *         "id": "0192f3a0-1111-7222-8333-444455556666",
                      *         "last_name": "text",
-                     *         "role": "creator",
+                     *         "role": "viewer",
                      *         "username": "text"
                      *       }
                      *     }
@@ -3774,7 +3761,7 @@ export interface operations {
                      *         "first_name": "text",
                      *         "id": "0192f3a0-1111-7222-8333-444455556666",
                      *         "last_name": "text",
-                     *         "role": "creator",
+                     *         "role": "viewer",
                      *         "username": "text"
                      *       }
                      *     }
@@ -3869,7 +3856,6 @@ export interface operations {
                  *       "first_name": "Ada",
                  *       "last_name": "Lovelace",
                  *       "password": "correct horse battery staple",
-                 *       "role": "admin",
                  *       "secret": "zbGqaw2Rx4Z0yD0bY3Nc1sQ5",
                  *       "username": "ada"
                  *     }
@@ -3896,7 +3882,7 @@ export interface operations {
                      *       "first_name": "text",
                      *       "id": "0192f3a0-1111-7222-8333-444455556666",
                      *       "last_name": "text",
-                     *       "role": "creator",
+                     *       "role": "viewer",
                      *       "username": "text"
                      *     }
                      */
@@ -4081,7 +4067,7 @@ export interface operations {
                 };
             };
             408: components["responses"]["TookTooLong"];
-            /** @description The link was used, a newer one was sent, or its time is over */
+            /** @description The link was used, a newer one was sent, its time is over, or it is none of ours */
             409: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4096,7 +4082,7 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             414: components["responses"]["AddressTooLong"];
             415: components["responses"]["WrongType"];
-            /** @description This is no link of ours, or the password cannot be taken */
+            /** @description The password cannot be taken */
             422: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -4363,7 +4349,7 @@ export interface operations {
                      *       "first_name": "text",
                      *       "id": "0192f3a0-1111-7222-8333-444455556666",
                      *       "last_name": "text",
-                     *       "role": "creator",
+                     *       "role": "viewer",
                      *       "username": "text"
                      *     }
                      */
@@ -4455,7 +4441,7 @@ export interface operations {
                      *       "first_name": "text",
                      *       "id": "0192f3a0-1111-7222-8333-444455556666",
                      *       "last_name": "text",
-                     *       "role": "creator",
+                     *       "role": "viewer",
                      *       "username": "text"
                      *     }
                      */
@@ -4561,7 +4547,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "expires_at": "2026-11-21T08:00:00Z",
-                     *       "role": "creator",
+                     *       "role": "viewer",
                      *       "session_id": "0192f3a0-1111-7222-8333-444455556666",
                      *       "user_id": "0192f3a0-1111-7222-8333-444455556666",
                      *       "valid": true
@@ -4628,7 +4614,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "expires_at": "2026-11-21T08:00:00Z",
-                     *       "role": "creator",
+                     *       "role": "viewer",
                      *       "session_id": "0192f3a0-1111-7222-8333-444455556666",
                      *       "user_id": "0192f3a0-1111-7222-8333-444455556666",
                      *       "valid": true
@@ -6679,7 +6665,7 @@ export interface operations {
                      *       "first_name": "text",
                      *       "id": "0192f3a0-1111-7222-8333-444455556666",
                      *       "last_name": "text",
-                     *       "role": "creator",
+                     *       "role": "viewer",
                      *       "username": "text"
                      *     }
                      */
