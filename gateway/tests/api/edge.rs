@@ -201,13 +201,13 @@ async fn whoever_guesses_passwords_is_slowed_down_whether_or_not_there_is_an_acc
     assert_eq!(answers[0].1, "90");
     // The right one is no way around, or it could be found out.
     check(
-        &log_in(&world, "ada", "correct horse battery staple", "192.0.2.1")
+        &log_in(&world, "ada", "correct horse battery", "192.0.2.1")
             .send()
             .await,
         429,
     );
     check(
-        &log_in(&world, "ada", "correct horse battery staple", "198.51.100.1")
+        &log_in(&world, "ada", "correct horse battery", "198.51.100.1")
             .send()
             .await,
         200,
@@ -218,7 +218,7 @@ async fn whoever_guesses_passwords_is_slowed_down_whether_or_not_there_is_an_acc
 async fn nobody_is_locked_out_by_what_others_guess() {
     let world = World::open_with(behind_a_proxy).await;
     world.person("ada").await;
-    let at_home = || log_in(&world, "ada", "correct horse battery staple", "198.51.100.7");
+    let at_home = || log_in(&world, "ada", "correct horse battery", "198.51.100.7");
     check(&at_home().send().await, 200);
     let mut let_through = 0;
     for stranger in 1..=15 {
@@ -229,7 +229,7 @@ async fn nobody_is_locked_out_by_what_others_guess() {
     }
     assert_eq!(let_through, 100);
     check(
-        &log_in(&world, "ada", "correct horse battery staple", "203.0.99.1")
+        &log_in(&world, "ada", "correct horse battery", "203.0.99.1")
             .send()
             .await,
         429,

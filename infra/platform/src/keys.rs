@@ -103,7 +103,8 @@ impl Keys {
     /// Opens the keys that the nodes of a cluster share: `master.key` in `dir`, which must be there and is the same on
     /// every node, and all others in `registers`, where they are made at the first start of the first node. Blocking; the
     /// server must answer. What another node changes is seen here within a second: no key is used for longer after its
-    /// erasure, wherever that was asked for.
+    /// erasure, wherever that was asked for. While the server is away, nobody can erase; keys that were used in the last ten
+    /// minutes are used as they were.
     pub fn shared(dir: &Path, registers: &Registers) -> Result<Self, KeysError> {
         let master = Arc::new(Master::given(dir)?);
         check::shared(registers, &master)?;

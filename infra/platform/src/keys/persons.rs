@@ -22,6 +22,8 @@ use shared::Shared;
 const CACHED: usize = 50_000;
 /// Another node may erase a key, and does not tell us: after this long we look again. Counted from before we looked.
 const SHARED_FOR: Duration = Duration::from_millis(900);
+/// While nobody can be asked, nobody can erase there either: for so long after we last looked, a key is used as it was.
+const AWAY_FOR: Duration = Duration::from_secs(600);
 
 pub(super) struct Persons {
     master: Arc<Master>,
@@ -45,6 +47,8 @@ struct Opened {
     keys: HashMap<Uuid, (Arc<SealingKey>, Instant)>,
     /// How many keys were erased here. What was read before the last one is used, but not kept.
     erasures: u64,
+    /// When the store was last asked and did not answer.
+    away_at: Option<Instant>,
 }
 
 /// When somebody looked into the store.
@@ -96,9 +100,10 @@ impl Persons {
             Ok(key) => return Ok(key),
             Err(looked) => looked,
         };
-        match self.store.get(person)? {
-            Some(stored) => self.open(person, &stored, &looked),
-            None => Err(KeysError::Erased),
+        match self.store.get(person) {
+            Ok(Some(stored)) => self.open(person, &stored, &looked),
+            Ok(None) => Err(KeysError::Erased),
+            Err(error) => self.while_away(person, error),
         }
     }
 
@@ -107,9 +112,10 @@ impl Persons {
             Ok(key) => return Ok(key),
             Err(looked) => looked,
         };
-        let stored = match self.store.get(person)? {
-            Some(stored) => stored,
-            None => {
+        let stored = match self.store.get(person) {
+            Ok(Some(stored)) => stored,
+            Err(error) => return self.while_away(person, error),
+            Ok(None) => {
                 let key = sealing::random::<KEY_LEN>();
                 self.store
                     .add(person, self.master.wrap(&key, person.as_bytes()))?
@@ -141,10 +147,25 @@ impl Persons {
         let now = Instant::now();
         match opened.keys.get(&person) {
             Some((key, looked_at)) if self.store.is_still_so(now - *looked_at) => Ok(key.clone()),
+            Some((key, looked_at)) if opened.is_away(now) && now - *looked_at < AWAY_FOR => Ok(key.clone()),
             _ => Err(Looked {
                 at: now,
                 erasures: opened.erasures,
             }),
+        }
+    }
+
+    /// The key as it was, if the store is one that others share and it was looked at not long ago.
+    fn while_away(&self, person: Uuid, error: KeysError) -> Result<Arc<SealingKey>, KeysError> {
+        if !matches!(error, KeysError::Shared(_)) {
+            return Err(error);
+        }
+        let now = Instant::now();
+        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
+        opened.away_at = Some(now);
+        match opened.keys.get(&person) {
+            Some((key, looked_at)) if now - *looked_at < AWAY_FOR => Ok(key.clone()),
+            _ => Err(error),
         }
     }
 
@@ -165,6 +186,13 @@ impl Persons {
             opened.keys.insert(person, (key.clone(), looked.at));
         }
         Ok(key)
+    }
+}
+
+impl Opened {
+    /// Whether the store was away a moment ago, so that not everybody has to wait to be told so.
+    fn is_away(&self, now: Instant) -> bool {
+        self.away_at.is_some_and(|away_at| now - away_at < SHARED_FOR)
     }
 }
 
