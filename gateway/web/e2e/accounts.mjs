@@ -50,12 +50,12 @@ async function changeTheProfile() {
 }
 
 async function changeThePassword() {
-  await fill({ current_password: "not the password", new_password: passwords.second });
+  await fill({ current_password: "not the password", new_password: passwords.second }, "password-form");
   trouble.expect("/api/auth/change-password");
   await page.click(at("password-submit"));
   await page.locator(`${at("password-form")} ${at("error-current_password")}:not([hidden]), ${at("password-form")} ${at("form-error")}:not([hidden])`).first().waitFor();
   check("a wrong password changes nothing", true);
-  await fill({ current_password: passwords.first, new_password: passwords.second });
+  await fill({ current_password: passwords.first, new_password: passwords.second }, "password-form");
   await page.click(at("password-submit"));
   await noted("password is changed");
   check("the new password counts, and the old one does not", (await login(passwords.second)) === 200 && (await login(passwords.first)) === 401);

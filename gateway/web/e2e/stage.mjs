@@ -43,8 +43,10 @@ export async function stage() {
     }, path);
   }
 
-  async function fill(values) {
-    for (const [name, value] of Object.entries(values)) await page.fill(at(`field-${name}`), value);
+  /** Writes into fields by their names; of several forms, the one that is named. */
+  async function fill(values, form) {
+    const place = form ? page.locator(at(form)) : page;
+    for (const [name, value] of Object.entries(values)) await place.locator(at(`field-${name}`)).fill(value);
   }
 
   async function shot(name) {

@@ -39,8 +39,8 @@ pub(super) fn annotated(fields: &[Field], config: &impl Serialize) -> String {
 /// A table for each that there is, or one without values that shows what can be set.
 fn named(family: &Family, values: &Table) -> String {
     let table = |values: &Table, section: &str| values.get(section).and_then(Value::as_table).cloned();
-    let steps = family.section.split('.');
-    let all = steps.fold(Some(values.clone()), |values, section| table(&values?, section));
+    let mut steps = family.section.split('.');
+    let all = steps.try_fold(values.clone(), |values, section| table(&values, section));
     let all = all.unwrap_or_default();
     let mut text = format!("\n# {}\n", family.meaning);
     if all.is_empty() {
