@@ -107,10 +107,8 @@ impl Sums {
     fn of(fact: &Fact<'_>) -> Result<Self, ViewError> {
         let mut sums = Self::default();
         match fact.event()? {
-            AnyEvent::Accounts(event) => match event {
-                accounts::Event::Registered(_) => sums.registrations = 1,
-                _ => {}
-            },
+            AnyEvent::Accounts(accounts::Event::Registered(_)) => sums.registrations = 1,
+            AnyEvent::Accounts(_) => {}
             AnyEvent::Uploads(event) => match event {
                 uploads::Event::Received(received) => {
                     sums.uploads = 1;
