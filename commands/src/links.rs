@@ -131,7 +131,7 @@ mod tests {
         };
         let (one, two) = (link(1).token(&keys), link(2).token(&keys));
         // 20 bytes are 27 characters; the signature of another number does not fit.
-        let forged = format!("{}{}", &two[..26], &one[26..]);
+        let forged = format!("{}{}", &two[..27], &one[27..]);
         assert_eq!(ResetLink::read(&keys, &forged), None);
         assert_eq!(ResetLink::read(&keys, &one[..one.len() - 2]), None);
         assert_eq!(ResetLink::read(&keys, ""), None);

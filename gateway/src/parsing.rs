@@ -144,14 +144,14 @@ fn forwarded(value: &HeaderValue) {
             let (client, _) = proxies.client(Peer::new((peer, 1).into(), false), headers);
             client.0
         };
-        let mut headers = HeaderMap::from_iter([(HeaderName::from_static(*name), value.clone())]);
+        let mut headers = HeaderMap::from_iter([(HeaderName::from_static(name), value.clone())]);
         assert_eq!(seen(stranger, &headers), stranger, "{value:?}");
         let written = match *name {
             "forwarded" => format!("for={stranger};proto=https, for={proxy}"),
             _ => format!("{stranger}, {proxy}"),
         };
         let written = HeaderValue::try_from(written).expect("visible ASCII");
-        headers.append(HeaderName::from_static(*name), written);
+        headers.append(HeaderName::from_static(name), written);
         assert_eq!(seen(proxy, &headers), stranger, "{value:?}");
     }
 }

@@ -29,7 +29,7 @@ pub struct Provider {
 
 enum Way {
     OpenId(OpenId),
-    Plain(Plain),
+    Plain(Box<Plain>),
 }
 
 /// What a provider tells of a person. Only issuer and subject are sure to be somebody's own; the rest is what they say.
@@ -95,7 +95,7 @@ impl Providers {
             let label = configured.label.clone().unwrap_or_else(|| name.clone());
             let way = match &configured.issuer {
                 Some(issuer) => Way::OpenId(OpenId::new(configured, issuers.at(issuer)?, outside.clone())),
-                None => Way::Plain(Plain::new(configured, outside.clone())?),
+                None => Way::Plain(Box::new(Plain::new(configured, outside.clone())?)),
             };
             let provider = Provider {
                 name: name.clone(),

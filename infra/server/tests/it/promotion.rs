@@ -316,7 +316,7 @@ async fn tell() -> Result<()> {
     let views = told
         .lines()
         .filter(|line| line.starts_with("ok   view") && line.contains("has the same content"));
-    ensure!(same.status.success() && views.count() == 4, "{same:?}");
+    ensure!(same.status.success() && views.count() == 5, "{same:?}");
 
     the_cluster_goes_on(&moving, &node, account, &film).await?;
     let differs = moving.verify_against_the_cluster().await?;
