@@ -52,9 +52,14 @@ async function shown(response) {
   const headers = [...response.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
   return [
     el("p", {}, el("span", { class: `status ${response.ok ? "get" : "delete"}` }, `${response.status} ${response.statusText}`)),
-    el("pre", { class: "soft" }, headers),
-    el("pre", {}, kind.includes("json") ? pretty(text) : text),
+    scrolled("Headers of the answer", headers),
+    scrolled("Body of the answer", kind.includes("json") ? pretty(text) : text),
   ];
+}
+
+/** What may be too long for its place can be reached, and so scrolled, with the keyboard. */
+function scrolled(name, text) {
+  return el("pre", { tabindex: "0", role: "region", "aria-label": name }, text);
 }
 
 function pretty(text) {
