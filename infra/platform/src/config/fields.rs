@@ -195,6 +195,12 @@ pub(super) const FIELDS: &[Field] = &[
         "creator",
         "Role of a new account: viewer or creator.",
     ),
+    field(
+        "auth.confirm_email_first",
+        Kind::Flag,
+        "false",
+        "Whether nobody can sign in before their e-mail address is confirmed. Needs mail.smtp_url or mail.file.",
+    ),
     optional(
         "edge.trusted_proxies",
         "Proxies that are believed about whom they speak for: networks (10.0.0.0/8) separated by commas. Unset: nobody is.",
@@ -252,12 +258,6 @@ pub(super) const FIELDS: &[Field] = &[
     optional(
         "limits.sockets",
         "Opening WebSockets, the same: such as 300/1m. Unset: by limits.preset.",
-    ),
-    field(
-        "auth.confirm_email_first",
-        Kind::Flag,
-        "false",
-        "Whether nobody can sign in before their e-mail address is confirmed. Needs mail.smtp_url or mail.file.",
     ),
     secret(
         "mail.smtp_url",

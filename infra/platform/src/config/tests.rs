@@ -170,6 +170,7 @@ fn every_field_of_the_struct_is_in_the_table_and_explained() {
         ..Config::default()
     };
     config.media.spool_media = Some("x".into());
+    config.mail.file = Some("x".into());
     (config.edge.tls_cert, config.edge.tls_key) = (Some("x".into()), Some("x".into()));
     config.edge.trusted_proxies = Some(Networks::default());
     config.edge.cors_origins = Some(Origins::Any);
@@ -198,6 +199,7 @@ fn every_field_of_the_struct_is_in_the_table_and_explained() {
     ];
     texts.into_iter().for_each(|text| *text = Some("x".into()));
     let secrets = [
+        &mut config.mail.smtp_url,
         &mut config.kafka.properties,
         &mut config.cql.password,
         &mut config.s3.secret_key,
