@@ -100,6 +100,7 @@ pub fn run(mut flags: Flags) -> Result<()> {
     ];
     words.extend(tests.split(' '));
     let mut command = test::in_test_world(&node, &words);
+    command.env("CAMPAIGN", &name);
     if on_minio {
         command.env("SPOOL_TEST_S3", "minio");
     }
