@@ -106,10 +106,12 @@ impl Following {
                 self.post(record);
                 self.next = record.offset + 1;
             }
+            let mut has_settled = false;
             while let Some(sent) = self.sending.try_join_next() {
                 self.settle(sent);
+                has_settled = true;
             }
-            if self.settled() - self.written >= CHECKPOINT_EVERY {
+            if has_settled || self.settled() - self.written >= CHECKPOINT_EVERY {
                 self.write_checkpoint().await;
             }
             if !records.is_empty() {
