@@ -280,7 +280,9 @@ impl Gateway {
         let (gateway, sealed) = (self.clone(), active.password_hash.clone());
         let open = move || gateway.people().password_hash(account, &sealed);
         let hash = tokio::task::spawn_blocking(open).await??;
+        let attempt = self.edge().throttle().confirmation(active.email)?;
         let right = self.passwords().verify(given, hash).await?;
+        attempt.judge(right);
         right.then_some(()).ok_or_else(wrong)
     }
 }

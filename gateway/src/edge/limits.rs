@@ -26,6 +26,21 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// Room for 131,072 clients in debt, in 2.2 MB.
 const SETS: usize = 16_384;
 
+/// Where one proves who one is, besides the ways by others.
+const SIGN_IN: &[&str] = &[
+    "/api/auth/login",
+    "/api/auth/register",
+    "/api/auth/register-admin",
+    "/api/auth/refresh-token",
+    "/api/auth/forgot-password",
+    "/api/auth/reset-password",
+    "/api/auth/change-password",
+    "/api/auth/confirm-email",
+    "/api/auth/resend-confirmation",
+];
+/// The first is asked by other servers about each of their requests.
+const LIKE_QUERIES: &[&str] = &["/api/auth/verify", "/api/auth/oidc/providers"];
+
 /// What kind of request it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -44,10 +59,8 @@ impl Class {
     fn of(method: &Method, route: Option<&str>) -> Self {
         let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
         match route {
-            Some("/api/auth/login" | "/api/auth/register" | "/api/auth/register-admin")
-            | Some("/api/auth/refresh-token" | "/api/auth/forgot-password" | "/api/auth/reset-password") => {
-                Self::SignIn
-            }
+            Some(route) if SIGN_IN.contains(&route) => Self::SignIn,
+            Some(route) if LIKE_QUERIES.contains(&route) => Self::Queries,
             Some(route) if route.starts_with("/api/auth/oidc/") => Self::SignIn,
             Some(route) if route == "/metrics" || route.starts_with("/health") => Self::Operation,
             Some("/ws") => Self::Sockets,
@@ -381,6 +394,8 @@ mod tests {
     fn each_route_has_its_class() {
         check(Method::POST, "/api/auth/login", Class::SignIn);
         check(Method::GET, "/api/auth/oidc/{provider}/callback", Class::SignIn);
+        check(Method::PUT, "/api/auth/change-password", Class::SignIn);
+        check(Method::POST, "/api/auth/verify", Class::Queries);
         check(Method::GET, "/api/auth/profile", Class::Queries);
         check(Method::PUT, "/api/videos/{id}", Class::Commands);
         check(Method::GET, "/api/videos", Class::Queries);

@@ -33,7 +33,8 @@ pub struct Attempt<'a> {
     throttle: &'a Throttle,
     counted: Vec<(Key, &'static Quota)>,
     here: Key,
-    network: Key,
+    /// To become known when the password is right.
+    network: Option<Key>,
 }
 
 impl Throttle {
@@ -54,7 +55,7 @@ impl Throttle {
             throttle: self,
             counted: vec![],
             here,
-            network,
+            network: Some(network),
         };
         let now = self.clock.now_ms();
         let by_strangers = self.counts.key(("strangers", email.0));
@@ -64,29 +65,50 @@ impl Throttle {
             false => vec![(here, &HERE), (by_strangers, &BY_STRANGERS), (by_one, &BY_ONE)],
         };
         for (key, quota) in counts {
-            match self.counts.take(key, quota, now) {
-                Verdict::Taken(_) => attempt.counted.push((key, quota)),
-                Verdict::Refused(standing) => {
-                    return Err(Problem::limited(
-                        "there were too many attempts to sign in; wait a little, or use a device that has signed in before",
-                        standing.next_in_seconds,
-                    ));
-                }
-            }
+            attempt.count(key, quota, now)?;
         }
+        Ok(attempt)
+    }
+
+    /// The same for the password of somebody who is signed in, and shows it once more: whoever has found an open session
+    /// must not find out the password from there.
+    pub fn confirmation(&self, email: ReservationId) -> Result<Attempt<'_>, Problem> {
+        let here = self.counts.key(("signed in", email.0));
+        let mut attempt = Attempt {
+            throttle: self,
+            counted: vec![],
+            here,
+            network: None,
+        };
+        attempt.count(here, &HERE, self.clock.now_ms())?;
         Ok(attempt)
     }
 }
 
 impl Attempt<'_> {
+    fn count(&mut self, key: Key, quota: &'static Quota, now_ms: i64) -> Result<(), Problem> {
+        match self.throttle.counts.take(key, quota, now_ms) {
+            Verdict::Taken(_) => {
+                self.counted.push((key, quota));
+                Ok(())
+            }
+            Verdict::Refused(standing) => Err(Problem::limited(
+                "there were too many wrong passwords; wait a little, or use a device that has signed in before",
+                standing.next_in_seconds,
+            )),
+        }
+    }
+
     /// The password was right or wrong. A right one makes the client's network known to the account, and what was wrong
     /// before from that client is forgotten.
     pub fn judge(mut self, is_right: bool) {
         if is_right {
             let throttle = self.throttle;
             throttle.counts.forgive(self.here);
-            let until = throttle.clock.now_ms() + KNOWN_FOR_MS;
-            throttle.known.remember(self.network, until);
+            if let Some(network) = self.network {
+                let until = throttle.clock.now_ms() + KNOWN_FOR_MS;
+                throttle.known.remember(network, until);
+            }
         } else {
             self.counted.clear();
         }
@@ -202,6 +224,21 @@ mod tests {
             );
         }
         assert_eq!(wrong(&throttle, ADA, at("192.0.2.1"), 20), 10);
+    }
+
+    #[test]
+    fn an_open_session_is_no_way_to_find_out_the_password() {
+        let throttle = throttle();
+        let confirmed = |is_right: bool| {
+            let attempt = throttle.confirmation(ADA);
+            attempt.map(|attempt| attempt.judge(is_right)).is_ok()
+        };
+        assert!(confirmed(false) && confirmed(true));
+        assert_eq!((0..20).filter(|_| confirmed(false)).count(), 10);
+        assert!(
+            right(&throttle, ADA, at("192.0.2.1")),
+            "signing in is another matter"
+        );
     }
 
     #[test]

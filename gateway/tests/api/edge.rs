@@ -215,6 +215,15 @@ async fn whoever_guesses_passwords_is_slowed_down_whether_or_not_there_is_an_acc
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_open_session_is_no_way_to_find_out_its_password() {
+    let world = World::open().await;
+    let ada = world.person("ada").await;
+    let guess = json!({"current_password": "battery staple", "new_password": "a much better password"});
+    let guess = || world.put("/api/auth/change-password").by(&ada).json(&guess);
+    assert_eq!(statuses(11, guess).await[9..], [403, 429]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_locked_out_by_what_others_guess() {
     let world = World::open_with(behind_a_proxy).await;
     world.person("ada").await;
