@@ -4,6 +4,7 @@ mod active;
 mod commands;
 mod events;
 mod evolving;
+mod leaving;
 
 pub use active::{Active, ApiKey, Reset, Session, Standing};
 pub use commands::Command;
@@ -212,7 +213,7 @@ impl Decider for Account {
     fn due(&self) -> Option<(Timestamp, Command)> {
         match self {
             Self::Active(active) => match active.standing {
-                Standing::Deleted { erase_at } => Some((erase_at, Command::Erase)),
+                Standing::Deleted { erase_at, .. } => Some((erase_at, Command::Erase)),
                 Standing::Good | Standing::Disabled => None,
             },
             Self::Unregistered | Self::Void | Self::Erased => None,

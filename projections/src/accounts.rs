@@ -37,6 +37,8 @@ pub struct AccountRow {
     pub personal: Sealed,
     pub role: Role,
     pub status: Status,
+    /// Locked by an administrator, also while it is deleted.
+    pub is_locked: bool,
     pub email: ReservationId,
     pub email_confirmed: bool,
     pub username: ReservationId,
@@ -174,7 +176,7 @@ impl View for AccountsView {
     }
 
     fn schema(&self) -> u32 {
-        3
+        4
     }
 
     fn tables(&self) -> &'static [&'static str] {
@@ -210,6 +212,7 @@ fn fold_account(facts: &Facts<'_>, event: &accounts::Event, rows: &mut Rows) -> 
                 personal: registered.personal.clone(),
                 role: registered.role,
                 status: Status::Active,
+                is_locked: false,
                 email: registered.email,
                 email_confirmed: registered.email_confirmed,
                 username: registered.username,
@@ -237,13 +240,24 @@ fn fold_account(facts: &Facts<'_>, event: &accounts::Event, rows: &mut Rows) -> 
             &|row| row.email_confirmed = row.email == confirmed.email
         }
         accounts::Event::RoleChanged(changed) => &|row| row.role = changed.role,
-        accounts::Event::Disabled(_) => &|row| row.status = Status::Disabled,
+        accounts::Event::Disabled(_) => &|row| {
+            row.status = Status::Disabled;
+            row.is_locked = true;
+        },
         accounts::Event::Deleted(deleted) => &|row| {
             row.status = Status::Deleted;
             row.erase_at = Some(deleted.erase_at);
         },
-        accounts::Event::Enabled(_) | accounts::Event::Restored(_) => &|row| {
+        accounts::Event::Enabled(_) => &|row| {
             row.status = Status::Active;
+            row.is_locked = false;
+        },
+        // As it was before.
+        accounts::Event::Restored(_) => &|row| {
+            row.status = match row.is_locked {
+                true => Status::Disabled,
+                false => Status::Active,
+            };
             row.erase_at = None;
         },
         accounts::Event::RegistrationVoided(_)

@@ -2,10 +2,10 @@
 
 use super::commands::Command;
 use super::events::{
-    ApiKeyCreated, ApiKeyRevoked, Deleted, Disabled, EmailConfirmationRequested, EmailConfirmed, Enabled,
-    Erased, Event, Identity, IdentityLinked, IdentityUnlinked, PasswordChange, PasswordChanged,
-    PasswordResetRequested, PreferencesChanged, ProfileChanged, Registered, Restored, RoleChanged, Scope,
-    SessionEnd, SessionEnded, SessionRefreshed, SessionStarted,
+    ApiKeyCreated, ApiKeyRevoked, Disabled, EmailConfirmationRequested, EmailConfirmed, Enabled, Event,
+    Identity, IdentityLinked, IdentityUnlinked, PasswordChange, PasswordChanged, PasswordResetRequested,
+    PreferencesChanged, ProfileChanged, Registered, RoleChanged, Scope, SessionEnd, SessionEnded,
+    SessionRefreshed, SessionStarted,
 };
 use super::{API_KEYS_MAX, IDENTITIES_MAX, MAIL_PAUSE, REFRESH_GRACE, Refusal, SESSIONS_MAX};
 use crate::actors::{Actor, Role};
@@ -65,6 +65,8 @@ pub enum Standing {
     Deleted {
         /// When nobody can bring it back any more.
         erase_at: Timestamp,
+        /// Whether it was locked before, and will be when it is brought back.
+        was_disabled: bool,
     },
 }
 
@@ -146,7 +148,7 @@ impl Active {
     }
 
     /// What others may have once the account has no use for it.
-    fn places(&self) -> impl Iterator<Item = ReservationId> {
+    pub(super) fn places(&self) -> impl Iterator<Item = ReservationId> {
         let names = [self.email, self.username].into_iter();
         names.chain(self.identities.keys().copied())
     }
@@ -427,61 +429,6 @@ impl Active {
             _ => Ok(vec![]),
         }
     }
-
-    pub(super) fn delete(
-        &self,
-        account: AccountId,
-        by: &Actor,
-        erase_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<Vec<Event>, Refusal> {
-        if by.account() == Some(account) {
-            if self.role == Role::Admin {
-                return Err(Refusal::OwnAdministrator);
-            }
-        } else if !by.is_admin() {
-            return Err(Refusal::NotAllowed);
-        }
-        if let Standing::Deleted { erase_at: before } = self.standing
-            && before <= erase_at
-        {
-            return Ok(vec![]);
-        }
-        let erase_at = erase_at.max(now);
-        let mut events = vec![Event::Deleted(Deleted { by: *by, erase_at })];
-        events.extend(self.end_sessions(SessionEnd::Deleted, None));
-        if erase_at <= now {
-            events.push(self.erased());
-        }
-        Ok(events)
-    }
-
-    pub(super) fn restore(
-        &self,
-        account: AccountId,
-        by: &Actor,
-        now: Timestamp,
-    ) -> Result<Vec<Event>, Refusal> {
-        check_governs(by, account)?;
-        match self.standing {
-            Standing::Deleted { erase_at } if erase_at > now => {
-                Ok(vec![Event::Restored(Restored { by: *by })])
-            }
-            Standing::Deleted { .. } | Standing::Good | Standing::Disabled => Err(Refusal::NotRestorable),
-        }
-    }
-
-    pub(super) fn erase(&self, now: Timestamp) -> Vec<Event> {
-        match self.standing {
-            Standing::Deleted { erase_at } if erase_at <= now => vec![self.erased()],
-            Standing::Deleted { .. } | Standing::Good | Standing::Disabled => vec![],
-        }
-    }
-
-    fn erased(&self) -> Event {
-        let places = self.places().collect();
-        Event::Erased(Erased { places })
-    }
 }
 
 fn ended(session: SessionId, reason: SessionEnd) -> Event {
@@ -489,7 +436,7 @@ fn ended(session: SessionId, reason: SessionEnd) -> Event {
 }
 
 /// Administrators decide about others only, so that one of them is always left.
-fn check_governs(by: &Actor, account: AccountId) -> Result<(), Refusal> {
+pub(super) fn check_governs(by: &Actor, account: AccountId) -> Result<(), Refusal> {
     if !by.is_admin() {
         return Err(Refusal::NotAllowed);
     }

@@ -56,12 +56,15 @@ impl Active {
             Event::PreferencesChanged(changed) => self.preferences = Some(changed.preferences.clone()),
             Event::RoleChanged(changed) => self.role = changed.role,
             Event::Disabled(_) => self.standing = Standing::Disabled,
-            Event::Enabled(_) | Event::Restored(_) => self.standing = Standing::Good,
+            Event::Enabled(_) => self.standing = Standing::Good,
             Event::Deleted(deleted) => {
                 self.standing = Standing::Deleted {
                     erase_at: deleted.erase_at,
+                    was_disabled: self.was_disabled(),
                 };
             }
+            Event::Restored(_) if self.was_disabled() => self.standing = Standing::Disabled,
+            Event::Restored(_) => self.standing = Standing::Good,
             Event::ApiKeyCreated(created) => {
                 let key = ApiKey {
                     name: created.name.clone(),
@@ -82,6 +85,15 @@ impl Active {
             Event::IdentityUnlinked(unlinked) => {
                 self.identities.remove(&unlinked.place);
             }
+        }
+    }
+
+    /// Whether it is locked, or was when it was deleted.
+    const fn was_disabled(&self) -> bool {
+        match self.standing {
+            Standing::Good => false,
+            Standing::Disabled => true,
+            Standing::Deleted { was_disabled, .. } => was_disabled,
         }
     }
 }

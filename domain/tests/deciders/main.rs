@@ -7,6 +7,7 @@ mod jobs;
 mod jobs_always;
 mod jobs_given;
 mod jobs_reports;
+mod lives;
 mod reservations;
 mod uploads;
 mod videos;
