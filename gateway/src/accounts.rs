@@ -8,7 +8,7 @@ pub(crate) mod registration;
 pub(crate) mod sessions;
 mod ways_in;
 
-use crate::asking::{Asking, CONSISTENCY_TOKEN, consistency_header, idempotency_key};
+use crate::asking::{Asking, CONSISTENCY_TOKEN, consistency_header, done, idempotency_key};
 use crate::auth::Caller;
 use crate::body::{Json, JsonOrNothing};
 use crate::edge::address::ClientAddress;
@@ -84,8 +84,7 @@ struct Leaving {
 async fn register(
     State(gateway): State<Gateway>,
     asking: Asking,
-    address: ClientAddress,
-    headers: HeaderMap,
+    client: Client,
     Json { value, bytes }: Json<Registration>,
 ) -> Result<Response, Problem> {
     if !gateway.parts().config.auth.open_registration {
@@ -108,9 +107,7 @@ async fn register(
     if let Some(answer) = gateway.to_be_confirmed(&outcome) {
         return Ok(answer);
     }
-    let (session, mut token) = gateway
-        .start_session(account, &ask, &Client::of(&headers, address))
-        .await?;
+    let (session, mut token) = gateway.start_session(account, &ask, &client).await?;
     token.merge(&outcome.token);
     gateway.wait_for("accounts", Some(&outcome.token)).await?;
     // The answer to a repeated registration is made from what was registered the first time.
@@ -135,7 +132,7 @@ async fn login(
     State(gateway): State<Gateway>,
     asking: Asking,
     address: ClientAddress,
-    headers: HeaderMap,
+    client: Client,
     Json { value, bytes }: Json<Credentials>,
 ) -> Result<Response, Problem> {
     let wrong = || Problem::new(Kind::SignInNeeded, "the e-mail address or the password is wrong");
@@ -151,7 +148,6 @@ async fn login(
     let account = account.filter(|_| right).ok_or_else(wrong)?;
     let ask = asking.ask(&gateway, "login", &bytes);
     gateway.check_confirmed(account, &ask).await?;
-    let client = Client::of(&headers, address);
     let (session, token) = gateway.start_session(account, &ask, &client).await?;
     let token = (CONSISTENCY_TOKEN, token_header(&token));
     Ok((
@@ -183,11 +179,7 @@ async fn refresh_token(
         expires_at: gateway.session_end(),
     };
     let ask = asking.ask(&gateway, "refresh-token", &bytes);
-    let outcome = parts
-        .commands
-        .give(refresh.account.stream(), command, ask)
-        .await?;
-    gateway.notice(refresh.account, &outcome.events);
+    let outcome = gateway.give_account(refresh.account, command, ask).await?;
     let reused = |event: &AnyEvent| matches!(event, AnyEvent::Accounts(Event::SessionEnded(ended)) if ended.reason == SessionEnd::RefreshTokenReused);
     if outcome.events.iter().any(reused) {
         let detail =
@@ -204,7 +196,7 @@ async fn refresh_token(
 }
 
 /// Ends the session of the access token, or of the refresh token in the body. Its tokens stop working at once.
-#[utoipa::path(post, path = "/api/auth/logout", tag = "accounts", request_body = Option<Leaving>, responses(
+#[utoipa::path(post, path = "/api/auth/logout", tag = "accounts", request_body = Option<Leaving>, security((), ("bearer" = [])), responses(
     (status = 204, description = "Signed out"),
     (status = 401, description = "Neither token is good", body = ProblemBody, content_type = "application/problem+json"),
 ))]
@@ -217,7 +209,7 @@ async fn logout(
 }
 
 /// The same as `POST`.
-#[utoipa::path(delete, path = "/api/auth/logout", tag = "accounts", request_body = Option<Leaving>, responses(
+#[utoipa::path(delete, path = "/api/auth/logout", tag = "accounts", request_body = Option<Leaving>, security((), ("bearer" = [])), responses(
     (status = 204, description = "Signed out"),
     (status = 401, description = "Neither token is good", body = ProblemBody, content_type = "application/problem+json"),
 ))]
@@ -308,17 +300,8 @@ async fn leave(gateway: Gateway, headers: &HeaderMap, leaving: Leaving) -> Resul
         session,
         reason: SessionEnd::LoggedOut,
     };
-    let outcome = gateway
-        .parts()
-        .commands
-        .give(account.stream(), command, ask)
-        .await?;
-    gateway.notice(account, &outcome.events);
-    Ok((
-        StatusCode::NO_CONTENT,
-        AppendHeaders([consistency_header(&outcome)]),
-    )
-        .into_response())
+    let outcome = gateway.give_account(account, command, ask).await?;
+    Ok(done(&outcome))
 }
 
 fn not_registered(error: RegisterError) -> Problem {

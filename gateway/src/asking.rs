@@ -7,7 +7,8 @@ use crate::gateway::Gateway;
 use crate::problem::Problem;
 use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use spool_commands::{Ask, Outcome, Token, ids};
 use spool_domain::actors::Actor;
 use spool_log::Log;
@@ -99,6 +100,21 @@ pub fn consistency_header(outcome: &Outcome) -> (HeaderName, HeaderValue) {
     let token =
         HeaderValue::try_from(outcome.token.to_string()).expect("a token is digits, colons and commas");
     (CONSISTENCY_TOKEN, token)
+}
+
+/// The answer to a command that has nothing to show.
+pub fn done(outcome: &Outcome) -> Response {
+    (
+        StatusCode::NO_CONTENT,
+        AppendHeaders([consistency_header(outcome)]),
+    )
+        .into_response()
+}
+
+/// The header that names the version which was shown, for `If-Match`.
+pub fn etag_header(tag: &str) -> (HeaderName, HeaderValue) {
+    let tag = HeaderValue::try_from(format!("\"{tag}\"")).expect("a tag is visible ASCII");
+    (header::ETAG, tag)
 }
 
 /// `"v12"` or `"v12-3f…"`, of several the first; the part after the dash is the representation's own.

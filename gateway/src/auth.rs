@@ -112,6 +112,16 @@ impl Caller {
         }
     }
 
+    /// The person of this account or an administrator: 401 for nobody, 403 for others.
+    pub fn self_or_admin(&self, account: AccountId) -> Result<Actor, Problem> {
+        match self.credential()? {
+            credential if credential.account == account || credential.role == Role::Admin => Ok(self.actor()),
+            _ => Err(Problem::not_allowed(
+                "only the person and administrators may do this",
+            )),
+        }
+    }
+
     pub fn actor(&self) -> Actor {
         match self {
             Self::Anonymous => Actor::Anonymous,

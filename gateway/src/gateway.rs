@@ -17,8 +17,8 @@ use crate::{
 use axum::Router;
 use spool_blobs::Blobs;
 use spool_blobs::urls::UrlSigner;
-use spool_commands::{Commands, Token};
-use spool_domain::accounts::Event as AccountEvent;
+use spool_commands::{Ask, CommandError, Commands, Outcome, Token};
+use spool_domain::accounts::{Command as AccountCommand, Event as AccountEvent};
 use spool_domain::ids::AccountId;
 use spool_log::Log;
 use spool_platform::clock::Clock;
@@ -185,9 +185,22 @@ impl Gateway {
         &self.0.videos
     }
 
+    /// Gives an account a command; what comes of it counts at once for whoever holds a token, a key or a socket of it.
+    pub(crate) async fn give_account(
+        &self,
+        account: AccountId,
+        command: AccountCommand,
+        ask: Ask,
+    ) -> Result<Outcome, CommandError> {
+        let commands = &self.0.parts.commands;
+        let outcome = commands.give(account.stream(), command, ask).await?;
+        self.notice(account, &outcome.events);
+        Ok(outcome)
+    }
+
     /// What happened to an account counts at once for whoever holds a token, a key or a socket of it: here now, and at other
     /// nodes as soon as they hear of it.
-    pub(crate) fn notice(&self, account: AccountId, events: &[AnyEvent]) {
+    fn notice(&self, account: AccountId, events: &[AnyEvent]) {
         let mut ended = vec![];
         let mut matters = false;
         for event in events {

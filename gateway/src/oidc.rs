@@ -191,7 +191,7 @@ async fn come_back(
         Err(trouble) => return failed(trouble, &name, &request.headers, None),
     };
     let forgotten = Attempt::forget(&base);
-    let client = Client::of(&request.headers, Visit::of(&request.extensions).client);
+    let client = Client::of(&request);
     match gateway.came_back(&attempt, answer, &base, &client, &asking).await {
         Ok((location, cookie)) => {
             let mut answer = (AppendHeaders([forgotten, NO_STORE]), redirect(&location)).into_response();
@@ -226,8 +226,7 @@ async fn exchange(
         expires_at: gateway.session_end(),
     };
     let ask = asking.ask(&gateway, "oidc-exchange", &bytes);
-    let outcome = parts.commands.give(code.account.stream(), command, ask).await?;
-    gateway.notice(code.account, &outcome.events);
+    let outcome = gateway.give_account(code.account, command, ask).await?;
     let refreshed = |event: &AnyEvent| matches!(event, AnyEvent::Accounts(Event::SessionRefreshed(_)));
     if !outcome.events.iter().any(refreshed) {
         return Err(Code::is_over());

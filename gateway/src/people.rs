@@ -75,17 +75,26 @@ impl People {
 
     /// Nothing when the person was erased. Blocking.
     pub fn personal(&self, account: AccountId, sealed: &Sealed) -> Result<Option<Personal>, Problem> {
-        match self.keys.open_sealed(account.0, &sealed.0, PERSONAL) {
-            Ok(text) => serde_json::from_slice(&text).map(Some).map_err(Problem::defect),
-            Err(KeysError::Erased) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let text = self.opened(account, sealed, PERSONAL)?;
+        let read = text.map(|text| serde_json::from_slice(&text));
+        read.transpose().map_err(Problem::defect)
     }
 
     /// The PHC string; nothing when the person was erased. Blocking.
     pub fn password_hash(&self, account: AccountId, sealed: &Sealed) -> Result<Option<String>, Problem> {
-        match self.keys.open_sealed(account.0, &sealed.0, PASSWORD) {
-            Ok(text) => String::from_utf8(text).map(Some).map_err(Problem::defect),
+        let text = self.opened(account, sealed, PASSWORD)?;
+        text.map(String::from_utf8).transpose().map_err(Problem::defect)
+    }
+
+    /// What was sealed for `purpose`; nothing when the person was erased. Blocking.
+    pub fn opened(
+        &self,
+        account: AccountId,
+        sealed: &Sealed,
+        purpose: &[u8],
+    ) -> Result<Option<Vec<u8>>, Problem> {
+        match self.keys.open_sealed(account.0, &sealed.0, purpose) {
+            Ok(text) => Ok(Some(text)),
             Err(KeysError::Erased) => Ok(None),
             Err(error) => Err(error.into()),
         }

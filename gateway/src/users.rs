@@ -23,7 +23,6 @@ use serde::{Deserialize, Serialize};
 pub(crate) use shown::RoleWord;
 use shown::{Person, StatusWord};
 pub(crate) use shown::{version_of, version_of_row};
-use spool_domain::actors::Actor;
 use spool_domain::ids::AccountId;
 use spool_domain::text::check_line;
 use spool_projections::accounts::List;
@@ -103,7 +102,7 @@ async fn list(
     Parameters(listing): Parameters<Listing>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    check_admin(&asking)?;
+    asking.caller.admin()?;
     let (limit, cursor) = paging::checked(listing.limit.as_deref(), listing.cursor)?;
     if listing.sort.as_deref().is_some_and(|sort| sort != "newest") {
         return Err(Problem::invalid("/sort", "must be newest"));
@@ -147,7 +146,7 @@ async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = AccountId(id);
-    let is_whole = check_self_or_admin(&asking, id).is_ok();
+    let is_whole = asking.caller.self_or_admin(id).is_ok();
     gateway.wait_for("accounts", asking.token()).await?;
     let found = gateway.person(id, is_whole).await?;
     let (person, tag) = found.ok_or_else(|| Problem::not_found("user"))?;
@@ -169,7 +168,7 @@ async fn profile(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = AccountId(id);
-    check_self_or_admin(&asking, id)?;
+    asking.caller.self_or_admin(id)?;
     gateway.wait_for("accounts", asking.token()).await?;
     let found = gateway.person(id, true).await?;
     let (person, tag) = found.ok_or_else(|| Problem::not_found("user"))?;
@@ -190,7 +189,7 @@ async fn stats(
     asking: Asking,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    check_self_or_admin(&asking, AccountId(id))?;
+    asking.caller.self_or_admin(AccountId(id))?;
     gateway.wait_for("accounts", asking.token()).await?;
     gateway.wait_for("catalogue", asking.token()).await?;
     let read = move |projections: &spool_projections::Projections| {
@@ -211,26 +210,6 @@ async fn stats(
         watch_time_seconds: 0.0,
     };
     Ok(Encoded::json(&stats, "", Caching::Private).answer(&headers))
-}
-
-/// Who asks, if that is an administrator.
-fn check_admin(asking: &Asking) -> Result<Actor, Problem> {
-    let by = asking.signed_in()?;
-    match by.is_admin() {
-        true => Ok(by),
-        false => Err(Problem::not_allowed("only an administrator may do this")),
-    }
-}
-
-/// Who asks, if that is the person or an administrator.
-fn check_self_or_admin(asking: &Asking, account: AccountId) -> Result<Actor, Problem> {
-    let by = asking.signed_in()?;
-    match by.account() == Some(account) || by.is_admin() {
-        true => Ok(by),
-        false => Err(Problem::not_allowed(
-            "only the person and administrators may do this",
-        )),
-    }
 }
 
 /// A word of a list of words, as it is written in JSON.

@@ -1,6 +1,6 @@
 //! Videos over HTTP: the list, one of them, how far it is, changing and deleting it.
 
-use crate::asking::{Asking, consistency_header};
+use crate::asking::{Asking, consistency_header, done};
 use crate::auth::Caller;
 use crate::body::{Id, Json, Parameters};
 use crate::encoded::{self, Caching, Encoded};
@@ -9,8 +9,8 @@ use crate::jobs::JobBrief;
 use crate::paging::{self, Page};
 use crate::problem::{Problem, ProblemBody};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{AppendHeaders, IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use spool_blobs::urls::expiry_s;
 use spool_commands::{Ask, CommandError, Outcome};
@@ -242,11 +242,7 @@ async fn delete(State(gateway): State<Gateway>, Id(id): Id, asking: Asking) -> R
         .commands
         .give(VideoId(id).stream(), command, ask)
         .await?;
-    Ok((
-        StatusCode::NO_CONTENT,
-        AppendHeaders([consistency_header(&outcome)]),
-    )
-        .into_response())
+    Ok(done(&outcome))
 }
 
 fn owner(asked: Option<&str>, caller: &Caller) -> Result<Option<AccountId>, Problem> {

@@ -1,7 +1,7 @@
 //! API keys: what programs show instead of signing in. ApiKeyInfo once; only a hash is kept.
 
 use super::NO_STORE;
-use crate::asking::{Asking, consistency_header};
+use crate::asking::{Asking, consistency_header, done};
 use crate::auth::{Credential, Means, Scopes};
 use crate::body::{Id, Json};
 use crate::gateway::Gateway;
@@ -230,14 +230,7 @@ pub(super) async fn create(
 pub(super) async fn list(State(gateway): State<Gateway>, asking: Asking) -> Result<Response, Problem> {
     let (account, _) = asking.caller.session()?;
     let now = Timestamp::from_millis(gateway.parts().clock.now_ms());
-    let (state, _) = gateway
-        .parts()
-        .commands
-        .state::<Account>(account.stream())
-        .await?;
-    let Account::Active(active) = state else {
-        return Err(Problem::sign_in_needed());
-    };
+    let active = gateway.active(account).await?;
     let mut items = vec![];
     for (key, known) in active.api_keys {
         if known.is_good(now) {
@@ -266,14 +259,8 @@ pub(super) async fn revoke(
     let (account, _) = asking.caller.session()?;
     let ask = asking.ask(&gateway, "revoke-api-key", id.as_bytes());
     let command = Command::RevokeApiKey { key: ApiKeyId(id) };
-    let outcome = gateway
-        .parts()
-        .commands
-        .give(account.stream(), command, ask)
-        .await?;
-    gateway.notice(account, &outcome.events);
-    let headers = AppendHeaders([consistency_header(&outcome)]);
-    Ok((StatusCode::NO_CONTENT, headers).into_response())
+    let outcome = gateway.give_account(account, command, ask).await?;
+    Ok(done(&outcome))
 }
 
 impl Gateway {
@@ -296,13 +283,9 @@ impl Gateway {
         sealed: Sealed,
         purpose: &'static [u8],
     ) -> Result<Option<Vec<u8>>, Problem> {
-        let keys = self.parts().keys.clone();
-        let open = move || keys.open_sealed(account.0, &sealed.0, purpose);
-        match tokio::task::spawn_blocking(open).await? {
-            Ok(text) => Ok(Some(text)),
-            Err(spool_platform::keys::KeysError::Erased) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let gateway = self.clone();
+        let open = move || gateway.people().opened(account, &sealed, purpose);
+        tokio::task::spawn_blocking(open).await?
     }
 }
 

@@ -2,14 +2,13 @@
 
 use super::NO_STORE;
 use super::registration::ProfileChange;
-use crate::asking::{Asking, consistency_header};
+use crate::asking::{Asking, consistency_header, etag_header};
 use crate::body::Json;
 use crate::gateway::Gateway;
 use crate::people::Personal;
 use crate::problem::{FieldError, Kind, Problem, ProblemBody};
 use crate::users::version_of;
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use spool_commands::accounts::{Named, email_place, username_place};
@@ -208,7 +207,7 @@ impl Gateway {
     async fn answer_profile(&self, account: AccountId, outcome: &Outcome) -> Result<Response, Problem> {
         self.wait_for("accounts", Some(&outcome.token)).await?;
         let (user, tag) = self.user(account).await?;
-        let headers = [consistency_header(outcome), etag(&tag), NO_STORE];
+        let headers = [consistency_header(outcome), etag_header(&tag), NO_STORE];
         Ok((AppendHeaders(headers), axum::Json(user)).into_response())
     }
 
@@ -257,9 +256,4 @@ impl Gateway {
         let preferences = self.preferences(account).await?;
         Ok((headers, axum::Json(preferences)).into_response())
     }
-}
-
-pub(super) fn etag(tag: &str) -> (header::HeaderName, HeaderValue) {
-    let tag = HeaderValue::try_from(format!("\"{tag}\"")).expect("a tag is visible ASCII");
-    (header::ETAG, tag)
 }

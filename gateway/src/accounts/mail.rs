@@ -1,7 +1,7 @@
 //! Accounts and mail over HTTP: a forgotten password, and whether somebody reads what is sent to an e-mail address.
 
 use super::registration::{check_email, check_password};
-use crate::asking::{Asking, consistency_header};
+use crate::asking::{Asking, consistency_header, done};
 use crate::body::Json;
 use crate::gateway::Gateway;
 use crate::problem::{Kind, Problem, ProblemBody};
@@ -114,11 +114,9 @@ async fn reset_password(
         password_hash,
     };
     let ask = asking.ask(&gateway, "reset-password", &bytes);
-    let given = parts.commands.give(link.account.stream(), reset, ask).await;
+    let given = gateway.give_account(link.account, reset, ask).await;
     let outcome = given.map_err(gone_is_over)?;
-    gateway.notice(link.account, &outcome.events);
-    let headers = AppendHeaders([consistency_header(&outcome)]);
-    Ok((StatusCode::NO_CONTENT, headers).into_response())
+    Ok(done(&outcome))
 }
 
 /// Confirms an e-mail address with the link that was sent there. Doing so again changes nothing.
@@ -138,8 +136,7 @@ async fn confirm_email(
     let ask = asking.ask(&gateway, "confirm-email", &bytes);
     let given = parts.commands.give(link.account.stream(), confirm, ask).await;
     let outcome = given.map_err(gone_is_over)?;
-    let headers = AppendHeaders([consistency_header(&outcome)]);
-    Ok((StatusCode::NO_CONTENT, headers).into_response())
+    Ok(done(&outcome))
 }
 
 /// Has the link to confirm one's e-mail address sent again, once a minute at most.

@@ -1,12 +1,14 @@
 //! Sessions: who may have one, the tokens of it, and the account to show with them.
 
-use crate::edge::address::ClientAddress;
+use crate::edge::visit::Visit;
 use crate::gateway::Gateway;
 use crate::people::Personal;
 use crate::problem::Problem;
 use crate::tokens::{self, Claims, Refresh};
 use crate::users::version_of_row;
-use axum::http::{HeaderMap, header};
+use axum::extract::FromRequestParts;
+use axum::http::header;
+use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use spool_commands::accounts::{email_place, username_place};
 use spool_commands::{Ask, Token, ids};
@@ -16,6 +18,7 @@ use spool_domain::ids::{AccountId, SessionId};
 use spool_domain::sealed::Sealed;
 use spool_domain::time::{Millis, Timestamp};
 use spool_projections::accounts::AccountRow;
+use std::convert::Infallible;
 use std::time::Duration;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -52,14 +55,14 @@ pub(crate) const CLIENT: &[u8] = b"accounts/client";
 const USER_AGENT_MAX_CHARS: usize = 300;
 
 impl Client {
-    pub(crate) fn of(headers: &HeaderMap, address: ClientAddress) -> Self {
-        let user_agent = headers.get(header::USER_AGENT).map(|value| {
+    pub(crate) fn of(request: &Parts) -> Self {
+        let user_agent = request.headers.get(header::USER_AGENT).map(|value| {
             let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
             text.chars().take(USER_AGENT_MAX_CHARS).collect()
         });
         Self {
             user_agent,
-            address: Some(address.0.to_string()),
+            address: Some(Visit::of(&request.extensions).client.0.to_string()),
         }
     }
 }
@@ -75,6 +78,14 @@ pub struct SignedIn {
     /// Life of the access token in seconds.
     #[schema(example = 900)]
     expires_in: u64,
+}
+
+impl FromRequestParts<Gateway> for Client {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Gateway) -> Result<Self, Infallible> {
+        Ok(Self::of(parts))
+    }
 }
 
 impl Gateway {
@@ -158,12 +169,7 @@ impl Gateway {
             expires_at,
             client: Some(self.sealed_text(account, client, CLIENT).await?),
         };
-        let outcome = self
-            .parts()
-            .commands
-            .give(account.stream(), command, ask.then("session"))
-            .await?;
-        self.notice(account, &outcome.events);
+        let outcome = self.give_account(account, command, ask.then("session")).await?;
         Ok((
             Refresh {
                 account,

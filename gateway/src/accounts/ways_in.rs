@@ -3,16 +3,14 @@
 use super::NO_STORE;
 use super::registration::{PASSWORD_CHARS, check_password};
 use super::sessions::CLIENT;
-use crate::asking::{Asking, consistency_header};
+use crate::asking::{Asking, done};
 use crate::auth::{Credential, Means};
 use crate::body::{Id, Json};
 use crate::gateway::Gateway;
 use crate::problem::{Kind, Problem, ProblemBody};
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use spool_commands::Outcome;
 use spool_domain::accounts::{Account, Active, Command, SessionEnd};
 use spool_domain::actors::Role;
 use spool_domain::ids::{AccountId, SessionId};
@@ -128,12 +126,7 @@ pub(super) async fn change_password(
         password_hash: gateway.sealed_hash(account, hash).await?,
         keep: Some(session),
     };
-    let outcome = gateway
-        .parts()
-        .commands
-        .give(account.stream(), command, ask)
-        .await?;
-    gateway.notice(account, &outcome.events);
+    let outcome = gateway.give_account(account, command, ask).await?;
     Ok(done(&outcome))
 }
 
@@ -197,12 +190,7 @@ pub(super) async fn end_session(
         session: SessionId(id),
         reason: SessionEnd::Revoked,
     };
-    let outcome = gateway
-        .parts()
-        .commands
-        .give(account.stream(), command, ask)
-        .await?;
-    gateway.notice(account, &outcome.events);
+    let outcome = gateway.give_account(account, command, ask).await?;
     Ok(done(&outcome))
 }
 
@@ -219,12 +207,7 @@ pub(super) async fn end_other_sessions(
     let (account, keep) = asking.caller.session()?;
     let ask = asking.ask(&gateway, "end-other-sessions", keep.0.as_bytes());
     let command = Command::EndOtherSessions { keep };
-    let outcome = gateway
-        .parts()
-        .commands
-        .give(account.stream(), command, ask)
-        .await?;
-    gateway.notice(account, &outcome.events);
+    let outcome = gateway.give_account(account, command, ask).await?;
     Ok(done(&outcome))
 }
 
@@ -285,12 +268,4 @@ impl Gateway {
         attempt.judge(right);
         right.then_some(()).ok_or_else(wrong)
     }
-}
-
-fn done(outcome: &Outcome) -> Response {
-    (
-        StatusCode::NO_CONTENT,
-        AppendHeaders([consistency_header(outcome)]),
-    )
-        .into_response()
 }

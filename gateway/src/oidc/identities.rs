@@ -1,16 +1,15 @@
 //! By which providers somebody signs in: the list, and taking one away. One is added by signing in there with `link=true`.
 
-use crate::asking::{Asking, consistency_header};
+use crate::asking::{Asking, done};
 use crate::body::Id;
 use crate::gateway::Gateway;
 use crate::paging::Page;
 use crate::problem::{Problem, ProblemBody};
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::Serialize;
 use spool_commands::Ask;
-use spool_domain::accounts::{Account, Command};
+use spool_domain::accounts::Command;
 use spool_domain::ids::ReservationId;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -42,14 +41,7 @@ struct IdentityShown {
 ))]
 async fn list(State(gateway): State<Gateway>, asking: Asking) -> Result<Response, Problem> {
     let account = asking.caller.account()?;
-    let (state, _) = gateway
-        .parts()
-        .commands
-        .state::<Account>(account.stream())
-        .await?;
-    let Account::Active(active) = state else {
-        return Err(Problem::sign_in_needed());
-    };
+    let active = gateway.active(account).await?;
     let opening = gateway.clone();
     let open = move || {
         let shown = active.identities.into_values().map(|identity| {
@@ -88,12 +80,6 @@ async fn unlink(State(gateway): State<Gateway>, Id(id): Id, asking: Asking) -> R
         expected_version: asking.expected_version()?,
         ..asking.ask(&gateway, "unlink-identity", id.as_bytes())
     };
-    let outcome = gateway
-        .parts()
-        .commands
-        .give(account.stream(), command, ask)
-        .await?;
-    gateway.notice(account, &outcome.events);
-    let headers = AppendHeaders([consistency_header(&outcome)]);
-    Ok((StatusCode::NO_CONTENT, headers).into_response())
+    let outcome = gateway.give_account(account, command, ask).await?;
+    Ok(done(&outcome))
 }

@@ -9,9 +9,7 @@ use crate::gateway::Gateway;
 use crate::problem::{Problem, ProblemBody};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use spool_domain::actors::Role;
 use spool_domain::ids::AccountId;
-use uuid::Uuid;
 
 /// Changes how a person is called; see `PUT /api/auth/profile`. Administrators need no password for it.
 #[utoipa::path(put, path = "/api/users/{id}/profile", operation_id = "change_user_profile", tag = "users", params(("id" = Uuid, Path)), request_body = ProfileChange, responses(
@@ -29,7 +27,8 @@ pub(super) async fn change_profile(
     asking: Asking,
     Json { value, bytes }: Json<ProfileChange>,
 ) -> Result<Response, Problem> {
-    let account = check_self_or_admin(&asking, id)?;
+    let account = AccountId(id);
+    asking.caller.self_or_admin(account)?;
     gateway.change_profile(&asking, account, value, &bytes).await
 }
 
@@ -45,7 +44,8 @@ pub(super) async fn preferences(
     Id(id): Id,
     asking: Asking,
 ) -> Result<Response, Problem> {
-    let account = check_self_or_admin(&asking, id)?;
+    let account = AccountId(id);
+    asking.caller.self_or_admin(account)?;
     Ok(axum::Json(gateway.preferences(account).await?).into_response())
 }
 
@@ -63,15 +63,7 @@ pub(super) async fn set_preferences(
     asking: Asking,
     Json { value, bytes }: Json<Preferences>,
 ) -> Result<Response, Problem> {
-    let account = check_self_or_admin(&asking, id)?;
+    let account = AccountId(id);
+    asking.caller.self_or_admin(account)?;
     gateway.set_preferences(&asking, account, value, &bytes).await
-}
-
-fn check_self_or_admin(asking: &Asking, id: Uuid) -> Result<AccountId, Problem> {
-    let credential = asking.caller.credential()?;
-    if credential.account.0 == id || credential.role == Role::Admin {
-        Ok(AccountId(id))
-    } else {
-        Err(Problem::not_allowed("this is somebody else's account"))
-    }
 }

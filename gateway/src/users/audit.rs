@@ -1,6 +1,5 @@
 //! The trail of a person: what was done to the account, and what the person did, from the log.
 
-use super::check_self_or_admin;
 use super::shown::RoleWord;
 use crate::asking::Asking;
 use crate::body::{Id, Parameters};
@@ -86,7 +85,7 @@ pub(super) async fn audit(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let account = AccountId(id);
-    check_self_or_admin(&asking, account)?;
+    asking.caller.self_or_admin(account)?;
     let (limit, cursor) = paging::checked(listing.limit.as_deref(), listing.cursor)?;
     gateway.wait_for("audit", asking.token()).await?;
     let read = move || {

@@ -2,22 +2,10 @@
 
 use crate::accounts::sessions::{CLIENT, Client};
 use crate::asking::Asking;
-use crate::edge::visit::Visit;
 use crate::gateway::Gateway;
 use crate::problem::Problem;
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use spool_commands::Ask;
 use spool_schemas::Cause;
-use std::convert::Infallible;
-
-impl FromRequestParts<Gateway> for Client {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &Gateway) -> Result<Self, Infallible> {
-        Ok(Self::of(&parts.headers, Visit::of(&parts.extensions).client))
-    }
-}
 
 impl Gateway {
     /// The question with where it comes from.

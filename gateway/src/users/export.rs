@@ -2,7 +2,6 @@
 //!
 //! A thread writes it, and waits for the reader: a few pieces of 64 KiB are in memory, however large it gets.
 
-use super::check_self_or_admin;
 use super::opened::{opened_all, text_of};
 use crate::asking::Asking;
 use crate::body::{Id, Parameters};
@@ -79,7 +78,7 @@ pub(super) async fn export(
     Parameters(exporting): Parameters<Exporting>,
 ) -> Result<Response, Problem> {
     let account = AccountId(id);
-    check_self_or_admin(&asking, account)?;
+    asking.caller.self_or_admin(account)?;
     let with_files = match exporting.files.as_deref() {
         None | Some("" | "false") => false,
         Some("true") => true,

@@ -1,14 +1,12 @@
 //! What administrators, and persons for themselves, decide about accounts.
 
 use super::shown::{RoleWord, StatusWord, version_of};
-use super::{check_admin, check_self_or_admin};
 use crate::accounts::sessions::Client;
-use crate::asking::{Asking, consistency_header};
+use crate::asking::{Asking, consistency_header, done, etag_header};
 use crate::body::{Id, Json, Parameters};
 use crate::gateway::Gateway;
 use crate::problem::{Kind, Problem, ProblemBody};
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use spool_commands::{AnyRefusal, Ask, CommandError, Outcome};
@@ -71,7 +69,7 @@ pub(super) async fn change(
     Json { value, bytes }: Json<Change>,
 ) -> Result<Response, Problem> {
     let expected = asking.expected_version()?;
-    let by = check_admin(&asking)?;
+    let by = asking.caller.admin()?;
     let account = AccountId(id);
     let role = value
         .role
@@ -107,7 +105,7 @@ pub(super) async fn delete(
 ) -> Result<Response, Problem> {
     let expected = asking.expected_version()?;
     let account = AccountId(id);
-    let by = check_self_or_admin(&asking, account)?;
+    let by = asking.caller.self_or_admin(account)?;
     let days = grace_days(deleting.grace_days.as_deref())?;
     let erase_at = Timestamp::from_millis(gateway.parts().clock.now_ms()) + Millis(days * DAY_MS);
     let request = [id.as_bytes(), &days.to_be_bytes()[..]].concat();
@@ -125,8 +123,7 @@ pub(super) async fn delete(
         let keys = gateway.parts().keys.clone();
         tokio::task::spawn_blocking(move || keys.erase(id)).await??;
     }
-    let token = AppendHeaders([consistency_header(&outcome)]);
-    Ok((StatusCode::NO_CONTENT, token).into_response())
+    Ok(done(&outcome))
 }
 
 /// Brings a deleted account back that is not erased yet.
@@ -143,7 +140,7 @@ pub(super) async fn restore(
     asking: Asking,
     client: Client,
 ) -> Result<Response, Problem> {
-    let by = check_admin(&asking)?;
+    let by = asking.caller.admin()?;
     let account = AccountId(id);
     let ask = asking.ask(&gateway, "restore-user", id.as_bytes());
     let ask = gateway.ask_from(client, &asking, ask).await?;
@@ -167,7 +164,7 @@ pub(super) async fn toggle_status(
     asking: Asking,
     client: Client,
 ) -> Result<Response, Problem> {
-    let by = check_admin(&asking)?;
+    let by = asking.caller.admin()?;
     let account = AccountId(id);
     let ask = asking.ask(&gateway, "toggle-status", id.as_bytes());
     let ask = gateway.ask_from(client, &asking, ask).await?;
@@ -221,16 +218,12 @@ impl Gateway {
                 expected_version: Some(version),
                 ..ask.clone()
             };
-            match commands.give(account.stream(), command(&state), ask).await {
+            match self.give_account(account, command(&state), ask).await {
                 Err(CommandError::Stale { .. }) => {}
                 Err(CommandError::Refused(AnyRefusal::Accounts(Refusal::NoSuchAccount))) => {
                     return Err(Problem::not_found("user"));
                 }
-                given => {
-                    let outcome = given?;
-                    self.notice(account, &outcome.events);
-                    return Ok(outcome);
-                }
+                given => return Ok(given?),
             }
         }
         Err(Problem::unavailable("too much happens to this account at once"))
@@ -240,8 +233,7 @@ impl Gateway {
         self.wait_for("accounts", Some(&outcome.token)).await?;
         let person = self.person(account, true).await?;
         let (person, tag) = person.ok_or_else(|| Problem::not_found("user"))?;
-        let tag = HeaderValue::try_from(format!("\"{tag}\"")).expect("a tag is visible ASCII");
-        let headers = [consistency_header(outcome), (header::ETAG, tag)];
+        let headers = [consistency_header(outcome), etag_header(&tag)];
         Ok((AppendHeaders(headers), axum::Json(person)).into_response())
     }
 }

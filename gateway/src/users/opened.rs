@@ -10,7 +10,6 @@ use serde_json::Value;
 use spool_commands::accounts::PERSONAL;
 use spool_domain::ids::AccountId;
 use spool_domain::sealed::{MARK, Sealed};
-use spool_platform::keys::KeysError;
 
 /// What a text may have been sealed as.
 const PURPOSES: [&[u8]; 5] = [PERSONAL, CLIENT, PREFERENCES, API_KEY_NAME, b"accounts/identity"];
@@ -21,11 +20,9 @@ const WITHHELD: [&str; 2] = ["password_hash", "hash"];
 impl Gateway {
     /// Where a session began; nothing when the person was erased. Blocking.
     pub(super) fn client(&self, account: AccountId, sealed: &Sealed) -> Result<Option<Value>, Problem> {
-        match self.parts().keys.open_sealed(account.0, &sealed.0, CLIENT) {
-            Ok(text) => serde_json::from_slice(&text).map(Some).map_err(Problem::defect),
-            Err(KeysError::Erased) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let text = self.people().opened(account, sealed, CLIENT)?;
+        let read = text.map(|text| serde_json::from_slice(&text));
+        read.transpose().map_err(Problem::defect)
     }
 }
 
