@@ -9,7 +9,7 @@ mod leaving;
 pub use active::{Active, ApiKey, Reset, Session, Standing};
 pub use commands::Command;
 pub use events::{
-    ApiKeyCreated, ApiKeyRevoked, Deleted, Disabled, EmailConfirmationRequested, EmailConfirmed, Enabled,
+    ApiKeyCreated, ApiKeyRevoked, AvatarChanged, AvatarRemoved, Deleted, Disabled, EmailConfirmationRequested, EmailConfirmed, Enabled,
     Erased, Event, Identity, IdentityLinked, IdentityUnlinked, NameGivenUp, PasswordChange, PasswordChanged,
     PasswordResetRequested, PreferencesChanged, ProfileChanged, Registered, RegistrationVoided, Restored,
     RoleChanged, Scope, SessionEnd, SessionEnded, SessionRefreshed, SessionStarted,
@@ -167,6 +167,8 @@ impl Decider for Account {
             | Command::LinkIdentity { .. }
             | Command::UnlinkIdentity { .. }
             | Command::ChangePreferences { .. }
+            | Command::ChangeAvatar { .. }
+            | Command::RemoveAvatar
             | Command::CreateApiKey { .. }
             | Command::RevokeApiKey { .. } => self.usable()?.arrange(command, now),
             Command::GiveUpName { place } => match self {

@@ -7,6 +7,7 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use bytes::BytesMut;
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use std::future::{Future, poll_fn};
@@ -32,7 +33,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let is_json = is_json(request.headers());
-        let bytes = whole(request).await?;
+        let bytes = whole(request, JSON_MAX_BYTES).await?;
         if !is_json {
             let detail = "the body must be JSON, with Content-Type: application/json";
             return Err(Problem::new(Kind::WrongType, detail));
@@ -52,7 +53,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for JsonOrNot
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let is_json = is_json(request.headers());
-        let bytes = whole(request).await?;
+        let bytes = whole(request, JSON_MAX_BYTES).await?;
         let value = match bytes.is_empty() {
             true => T::default(),
             false if is_json => parse::<Option<T>>(&bytes)?.unwrap_or_default(),
@@ -62,10 +63,21 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for JsonOrNot
     }
 }
 
+/// The whole body as it is, of so many bytes at most.
+pub struct Whole<const MAX_BYTES: usize>(pub Bytes);
+
+impl<S: Send + Sync, const MAX_BYTES: usize> FromRequest<S> for Whole<MAX_BYTES> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        whole(request, MAX_BYTES).await.map(Self)
+    }
+}
+
 /// The whole body, if it is small enough and comes in time.
-async fn whole(request: Request) -> Result<Bytes, Problem> {
+async fn whole(request: Request, max_bytes: usize) -> Result<Bytes, Problem> {
     let mut body = request.into_body().into_data_stream();
-    match in_time(collected(&mut body)).await {
+    match in_time(collected(&mut body, max_bytes)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(problem)) => {
             linger(body);
@@ -95,22 +107,27 @@ async fn in_time<T>(coming: impl Future<Output = T>) -> Result<T, Elapsed> {
     }
 }
 
-async fn collected(body: &mut BodyDataStream) -> Result<Bytes, Problem> {
-    let mut all = Bytes::new();
-    while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|_| Problem::malformed("the body broke off before its end"))?;
-        if all.len() + chunk.len() > JSON_MAX_BYTES {
-            let detail = format!("the body must be at most {JSON_MAX_BYTES} bytes long");
+async fn collected(body: &mut BodyDataStream, max_bytes: usize) -> Result<Bytes, Problem> {
+    let mut all = BytesMut::new();
+    let mut next = next_of(body).await?;
+    while let Some(chunk) = next {
+        if all.len() + chunk.len() > max_bytes {
+            let detail = format!("the body must be at most {max_bytes} bytes long");
             return Err(Problem::new(Kind::TooLarge, detail));
         }
+        next = next_of(body).await?;
         // Nearly always there is one chunk, which is taken as it is.
-        all = if all.is_empty() {
-            chunk
-        } else {
-            [all, chunk].concat().into()
-        };
+        if all.is_empty() && next.is_none() {
+            return Ok(chunk);
+        }
+        all.extend_from_slice(&chunk);
     }
-    Ok(all)
+    Ok(all.freeze())
+}
+
+async fn next_of(body: &mut BodyDataStream) -> Result<Option<Bytes>, Problem> {
+    let next = body.next().await.transpose();
+    next.map_err(|_| Problem::malformed("the body broke off before its end"))
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

@@ -9,6 +9,7 @@ use crate::live::Live;
 use crate::oidc::Providers;
 use crate::passwords::Passwords;
 use crate::people::People;
+use crate::pictures::Pictures;
 use crate::problem::{Kind, Problem};
 use crate::users::{Directory, exports};
 use crate::{
@@ -62,6 +63,7 @@ struct Inner {
     _revoked: AbortOnDropHandle<()>,
     passwords: Passwords,
     people: People,
+    pictures: Pictures,
     directory: Directory,
     exports: Arc<Semaphore>,
     providers: Providers,
@@ -84,6 +86,7 @@ impl Gateway {
             believed,
             passwords: Passwords::new(),
             people: People::new(&parts),
+            pictures: Pictures::new(),
             directory: Directory::default(),
             exports: exports(),
             providers: Providers::new(&parts.config.auth),
@@ -165,6 +168,10 @@ impl Gateway {
     }
 
     /// Whoever makes an archive of a person's data takes one.
+    pub(crate) fn pictures(&self) -> &Pictures {
+        &self.0.pictures
+    }
+
     pub(crate) fn exports(&self) -> &Arc<Semaphore> {
         &self.0.exports
     }

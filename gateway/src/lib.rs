@@ -24,6 +24,7 @@ mod paging;
 pub mod parsing;
 mod passwords;
 mod people;
+mod pictures;
 mod problem;
 mod ranges;
 mod said;

@@ -2,6 +2,7 @@
 
 mod arranging;
 mod audit;
+mod avatars;
 mod client;
 mod directory;
 mod export;
@@ -22,7 +23,8 @@ use directory::Search;
 use serde::{Deserialize, Serialize};
 pub(crate) use shown::RoleWord;
 use shown::{Person, StatusWord};
-pub(crate) use shown::{version_of, version_of_row};
+pub(crate) use shown::{avatar_url, version_of, version_of_row};
+use spool_domain::accounts::Account;
 use spool_domain::ids::AccountId;
 use spool_domain::text::check_line;
 use spool_projections::accounts::List;
@@ -42,6 +44,7 @@ pub fn routes() -> OpenApiRouter<Gateway> {
         .routes(routes!(get, governing::change, governing::delete))
         .routes(routes!(profile, arranging::change_profile))
         .routes(routes!(arranging::preferences, arranging::set_preferences))
+        .routes(routes!(avatars::avatar, avatars::change, avatars::remove))
         .routes(routes!(stats))
         .routes(routes!(audit::audit))
         .routes(routes!(export::export))
@@ -227,6 +230,15 @@ fn word<T: serde::de::DeserializeOwned>(
 }
 
 impl Gateway {
+    /// 404 unless there is such an account.
+    async fn there(&self, account: AccountId) -> Result<(), Problem> {
+        let (state, _) = self.parts().commands.state::<Account>(account.stream()).await?;
+        match state {
+            Account::Active(_) => Ok(()),
+            Account::Unregistered | Account::Void | Account::Erased => Err(Problem::not_found("user")),
+        }
+    }
+
     /// Blocking.
     fn listed(&self, list: &List) -> Result<Page<Person>, Problem> {
         let page = self.parts().projections.accounts().list(list)?;

@@ -19,6 +19,8 @@ use std::sync::Arc;
 
 const ACCOUNTS: &str = "accounts";
 const PLACES: &str = "places";
+/// Apart from the accounts, which are read more often than the pictures.
+const AVATARS: &str = "avatars";
 /// By registration, with what the list is narrowed by.
 const LISTED: &str = "listed";
 const ALL: &str = "all";
@@ -42,6 +44,9 @@ pub struct AccountRow {
     pub email: ReservationId,
     pub email_confirmed: bool,
     pub username: ReservationId,
+    /// Which picture there is, if any; see [`Accounts::avatar`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     /// Of a deleted account: when nobody can bring it back any more.
@@ -78,6 +83,13 @@ pub enum Status {
     Deleted,
 }
 
+/// A person's picture. Whoever has the keys sees `image`: a square JPEG.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Avatar {
+    pub version: String,
+    pub image: Sealed,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Place {
     account: AccountId,
@@ -96,6 +108,10 @@ impl Accounts {
 
     pub fn account(&self, id: AccountId) -> Result<Option<AccountRow>, QueryError> {
         row(&self.version()?.tables, ACCOUNTS, &id.to_string(), "")
+    }
+
+    pub fn avatar(&self, id: AccountId) -> Result<Option<Avatar>, QueryError> {
+        row(&self.version()?.tables, AVATARS, &id.to_string(), "")
     }
 
     /// The account that has confirmed this place.
@@ -180,7 +196,7 @@ impl View for AccountsView {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &[ACCOUNTS, PLACES, LISTED]
+        &[ACCOUNTS, PLACES, LISTED, AVATARS]
     }
 
     fn changes_of(&self) -> &'static str {
@@ -216,6 +232,7 @@ fn fold_account(facts: &Facts<'_>, event: &accounts::Event, rows: &mut Rows) -> 
                 email: registered.email,
                 email_confirmed: registered.email_confirmed,
                 username: registered.username,
+                avatar: None,
                 created_at: facts.time,
                 updated_at: facts.time,
                 erase_at: None,
@@ -227,6 +244,7 @@ fn fold_account(facts: &Facts<'_>, event: &accounts::Event, rows: &mut Rows) -> 
         accounts::Event::Erased(_) => {
             if let Some(row) = rows.edit::<AccountRow>(ACCOUNTS, &key, "")?.take() {
                 rows.set::<Listed>(LISTED, ALL, &row.place(), None);
+                rows.set::<Avatar>(AVATARS, &key, "", None);
             }
             return Ok(());
         }
@@ -238,6 +256,18 @@ fn fold_account(facts: &Facts<'_>, event: &accounts::Event, rows: &mut Rows) -> 
         },
         accounts::Event::EmailConfirmed(confirmed) => {
             &|row| row.email_confirmed = row.email == confirmed.email
+        }
+        accounts::Event::AvatarChanged(changed) => {
+            let avatar = Avatar {
+                version: changed.version.clone(),
+                image: changed.image.clone(),
+            };
+            rows.set(AVATARS, &key, "", Some(avatar));
+            &|row| row.avatar = Some(changed.version.clone())
+        }
+        accounts::Event::AvatarRemoved(_) => {
+            rows.set::<Avatar>(AVATARS, &key, "", None);
+            &|row| row.avatar = None
         }
         accounts::Event::RoleChanged(changed) => &|row| row.role = changed.role,
         accounts::Event::Disabled(_) => &|row| {

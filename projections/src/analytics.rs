@@ -206,6 +206,8 @@ fn adds_nothing(name: &str) -> bool {
             | "ProfileChanged"
             | "NameGivenUp"
             | "PreferencesChanged"
+            | "AvatarChanged"
+            | "AvatarRemoved"
             | "RoleChanged"
             | "UserDisabled"
             | "UserEnabled"

@@ -258,6 +258,8 @@ fn entry(facts: &Facts<'_>, version: u64, fact: &Fact<'_>, by: Actor) -> Result<
         | Event::ProfileChanged(_)
         | Event::NameGivenUp(_)
         | Event::PreferencesChanged(_)
+        | Event::AvatarChanged(_)
+        | Event::AvatarRemoved(_)
         | Event::Disabled(_)
         | Event::Enabled(_)
         | Event::Restored(_)

@@ -99,6 +99,8 @@ events! {
         ProfileChanged "ProfileChanged" 1,
         NameGivenUp "NameGivenUp" 1,
         PreferencesChanged "PreferencesChanged" 1,
+        AvatarChanged "AvatarChanged" 1,
+        AvatarRemoved "AvatarRemoved" 1,
         RoleChanged "RoleChanged" 1,
         Disabled "UserDisabled" 1,
         Enabled "UserEnabled" 1,

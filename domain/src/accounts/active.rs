@@ -2,7 +2,7 @@
 
 use super::commands::Command;
 use super::events::{
-    ApiKeyCreated, ApiKeyRevoked, Disabled, EmailConfirmationRequested, EmailConfirmed, Enabled, Event,
+    ApiKeyCreated, ApiKeyRevoked, AvatarChanged, AvatarRemoved, Disabled, EmailConfirmationRequested, EmailConfirmed, Enabled, Event,
     Identity, IdentityLinked, IdentityUnlinked, PasswordChange, PasswordChanged, PasswordResetRequested,
     PreferencesChanged, ProfileChanged, Registered, RoleChanged, Scope, SessionEnd, SessionEnded,
     SessionRefreshed, SessionStarted,
@@ -36,6 +36,8 @@ pub struct Active {
     pub standing: Standing,
     /// What the person wants: JSON, sealed; nothing when it is as at first.
     pub preferences: Option<Sealed>,
+    /// Which picture of the person is shown, if any.
+    pub avatar: Option<String>,
     /// The sessions that have not been ended; some may be past their time.
     pub sessions: BTreeMap<SessionId, Session>,
     /// The keys for programs that have not been revoked; some may be past their time.
@@ -124,6 +126,7 @@ impl Active {
             role: registered.role,
             standing: Standing::Good,
             preferences: None,
+            avatar: None,
             sessions: BTreeMap::new(),
             api_keys: BTreeMap::new(),
             identities: identity
@@ -332,6 +335,20 @@ impl Active {
                     preferences: preferences.clone(),
                 };
                 let events = (!same).then_some(Event::PreferencesChanged(changed));
+                Ok(events.into_iter().collect())
+            }
+            Command::ChangeAvatar { version, image } => {
+                let same = self.avatar.as_ref() == Some(version);
+                let changed = AvatarChanged {
+                    version: version.clone(),
+                    image: image.clone(),
+                };
+                let events = (!same).then_some(Event::AvatarChanged(changed));
+                Ok(events.into_iter().collect())
+            }
+            Command::RemoveAvatar => {
+                let removed = Event::AvatarRemoved(AvatarRemoved {});
+                let events = self.avatar.is_some().then_some(removed);
                 Ok(events.into_iter().collect())
             }
             Command::CreateApiKey {

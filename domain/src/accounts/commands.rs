@@ -107,6 +107,15 @@ pub enum Command {
         /// JSON, sealed with the person's key.
         preferences: Sealed,
     },
+    /// The person wants to be shown by this picture. Quiet when it is that one.
+    ChangeAvatar {
+        /// Another one for each picture.
+        version: String,
+        /// A square JPEG, sealed with the person's key.
+        image: Sealed,
+    },
+    /// The person wants no picture any more. Quiet when there is none.
+    RemoveAvatar,
     /// A key for programs is wanted. Quiet when this one is there.
     CreateApiKey {
         /// A new id.

@@ -34,6 +34,10 @@ pub enum Event {
     NameGivenUp(NameGivenUp),
     /// The person wants things otherwise.
     PreferencesChanged(PreferencesChanged),
+    /// The person has another picture.
+    AvatarChanged(AvatarChanged),
+    /// The person has no picture any more.
+    AvatarRemoved(AvatarRemoved),
     /// The person may do something else.
     RoleChanged(RoleChanged),
     /// An administrator locked the account.
@@ -230,6 +234,19 @@ pub struct PreferencesChanged {
     /// JSON, sealed with the person's key.
     pub preferences: Sealed,
 }
+
+/// The person has another picture. It is as small as it is shown, so it is here and not beside the log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AvatarChanged {
+    /// Another one for each picture of a person; says nothing to whoever has not the keys.
+    pub version: String,
+    /// A square JPEG, sealed with the person's key.
+    pub image: Sealed,
+}
+
+/// The person has no picture any more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AvatarRemoved {}
 
 /// The person may do something else.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -54,6 +54,8 @@ impl Active {
             }
             Event::NameGivenUp(_) => self.given_up = self.given_up.saturating_add(1),
             Event::PreferencesChanged(changed) => self.preferences = Some(changed.preferences.clone()),
+            Event::AvatarChanged(changed) => self.avatar = Some(changed.version.clone()),
+            Event::AvatarRemoved(_) => self.avatar = None,
             Event::RoleChanged(changed) => self.role = changed.role,
             Event::Disabled(_) => self.standing = Standing::Disabled,
             Event::Enabled(_) => self.standing = Standing::Good,

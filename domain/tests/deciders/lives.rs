@@ -225,6 +225,34 @@ fn the_last_way_in_stays() {
 }
 
 #[test]
+fn a_picture_is_the_one_that_was_set_last_until_it_is_removed() {
+    let change = |version: &str| Command::ChangeAvatar {
+        version: version.to_owned(),
+        image: sealed("picture"),
+    };
+    let changed = |version: &str| {
+        Event::AvatarChanged(AvatarChanged {
+            version: version.to_owned(),
+            image: sealed("picture"),
+        })
+    };
+    let removed = || Event::AvatarRemoved(AvatarRemoved {});
+    let given = |more: &[Event]| given::<Account>(&[&[registered()], more].concat());
+    given(&[]).when(Command::RemoveAvatar, NOW).then(&[]);
+    given(&[]).when(change("one"), NOW).then(&[changed("one")]);
+    let set = [changed("one")];
+    given(&set).when(change("one"), NOW).then(&[]);
+    given(&set).when(change("two"), NOW).then(&[changed("two")]);
+    given(&set).when(Command::RemoveAvatar, NOW).then(&[removed()]);
+    let gone = [changed("one"), removed()];
+    given(&gone).when(Command::RemoveAvatar, NOW).then(&[]);
+    given(&gone).when(change("one"), NOW).then(&[changed("one")]);
+    given(&[Event::Disabled(Disabled { by: root() })])
+        .when(change("one"), NOW)
+        .then_refused(Refusal::Disabled);
+}
+
+#[test]
 fn a_key_is_good_until_its_time_its_end_and_the_lock_of_its_account() {
     let made = Event::ApiKeyCreated(ApiKeyCreated {
         key: KEY,

@@ -5,7 +5,7 @@ use crate::gateway::Gateway;
 use crate::people::Personal;
 use crate::problem::Problem;
 use crate::tokens::{self, Claims, Refresh};
-use crate::users::version_of_row;
+use crate::users::{avatar_url, version_of_row};
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
@@ -34,6 +34,10 @@ pub struct User {
     username: String,
     first_name: String,
     last_name: String,
+    /// Where the picture is; left out when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "/api/users/0197f0f4-3c00-7000-8000-000000000001/avatar?v=5f1d7a84e2b9c036")]
+    avatar_url: Option<String>,
     /// Whether somebody reads what is sent to the e-mail address.
     email_confirmed: bool,
     #[schema(value_type = crate::users::RoleWord, example = "creator")]
@@ -268,6 +272,7 @@ impl Gateway {
 
     pub(super) async fn user_of(&self, row: AccountRow) -> Result<User, Problem> {
         let gateway = self.clone();
+        let avatar_url = avatar_url(&row);
         let open = move || Ok::<_, Problem>((gateway.people().personal(row.id, &row.personal)?, row));
         let (personal, row) = tokio::task::spawn_blocking(open).await??;
         let personal = personal.ok_or_else(|| Problem::not_found("account"))?;
@@ -277,6 +282,7 @@ impl Gateway {
             username: personal.username,
             first_name: personal.first_name,
             last_name: personal.last_name,
+            avatar_url,
             email_confirmed: row.email_confirmed,
             role: row.role,
             created_at: row.created_at,

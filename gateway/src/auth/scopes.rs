@@ -77,7 +77,7 @@ pub fn needed(method: &Method, route: &str) -> Need {
         (Some("api"), Some("users"), None) => Need::Scope(Scope::Admin),
         (Some("api"), Some("users"), Some(_)) => match (reads, parts.next()) {
             (true, _) => Need::Scope(Scope::AccountRead),
-            (false, Some("profile" | "preferences")) => Need::Scope(Scope::AccountWrite),
+            (false, Some("profile" | "preferences" | "avatar")) => Need::Scope(Scope::AccountWrite),
             (false, _) => Need::Scope(Scope::Admin),
         },
         (Some("api"), Some("admin"), _) => Need::Scope(Scope::Admin),
@@ -114,6 +114,11 @@ mod tests {
             (
                 Method::PUT,
                 "/api/users/{id}/preferences",
+                Need::Scope(Scope::AccountWrite),
+            ),
+            (
+                Method::DELETE,
+                "/api/users/{id}/avatar",
                 Need::Scope(Scope::AccountWrite),
             ),
             (Method::DELETE, "/api/users/{id}", Need::Scope(Scope::Admin)),

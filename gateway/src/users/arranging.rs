@@ -46,6 +46,7 @@ pub(super) async fn preferences(
 ) -> Result<Response, Problem> {
     let account = AccountId(id);
     asking.caller.self_or_admin(account)?;
+    gateway.there(account).await?;
     Ok(axum::Json(gateway.preferences(account).await?).into_response())
 }
 
@@ -65,5 +66,6 @@ pub(super) async fn set_preferences(
 ) -> Result<Response, Problem> {
     let account = AccountId(id);
     asking.caller.self_or_admin(account)?;
+    gateway.there(account).await?;
     gateway.set_preferences(&asking, account, value, &bytes).await
 }

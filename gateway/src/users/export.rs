@@ -41,6 +41,7 @@ const READ_BYTES: usize = 1;
 
 const README: &str = "All that is kept about you here.\n\n\
     profile.json      who you are, and how you sign in\n\
+    avatar.jpg        your picture, if there is one\n\
     preferences.json  what you prefer\n\
     sessions.json     where you are signed in\n\
     api_keys.json     keys for programs, without their secrets\n\
@@ -48,7 +49,7 @@ const README: &str = "All that is kept about you here.\n\n\
     videos.jsonl      your videos, one a line\n\
     jobs.jsonl        what was made of them, one a line\n\
     events.jsonl      everything that happened to your account, and everything you did, one fact a line, as it is in the log;\n\
-    \x20                 what is sealed there is readable here, and hashes of secrets are left out\n\
+    \x20                 what is sealed there is readable here (pictures in Base64), and hashes of secrets are left out\n\
     files/            the films as you uploaded them, if you asked for them\n";
 
 #[derive(Deserialize, IntoParams)]
@@ -123,6 +124,10 @@ pub(super) async fn export(
     Ok(response)
 }
 
+fn unreadable(problem: Problem) -> io::Error {
+    io::Error::other(format!("{problem:?}"))
+}
+
 /// How many archives may be made at once.
 pub fn exports() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(AT_ONCE))
@@ -192,6 +197,10 @@ impl Archive {
             "has_password": active.has_password,
         });
         self.write_json("profile.json", &profile)?;
+        if let Some(picture) = gateway.picture(account).map_err(unreadable)? {
+            self.begin("avatar.jpg", CompressionMethod::Stored)?;
+            self.zip.write_all(&picture)?;
+        }
         let preferences = active.preferences.as_ref().map(opened);
         self.write_json("preferences.json", &json!(preferences))?;
         let sessions = active.sessions.iter().map(|(id, session)| {

@@ -198,7 +198,7 @@ fn grace_days(text: Option<&str>) -> Result<i64, Problem> {
 
 impl Gateway {
     /// Gives the account the command that its state calls for, if it is as the caller has seen it.
-    async fn decide(
+    pub(super) async fn decide(
         &self,
         account: AccountId,
         expected: Option<u64>,
@@ -229,7 +229,7 @@ impl Gateway {
         Err(Problem::unavailable("too much happens to this account at once"))
     }
 
-    async fn answer_person(&self, account: AccountId, outcome: &Outcome) -> Result<Response, Problem> {
+    pub(super) async fn answer_person(&self, account: AccountId, outcome: &Outcome) -> Result<Response, Problem> {
         self.wait_for("accounts", Some(&outcome.token)).await?;
         let person = self.person(account, true).await?;
         let (person, tag) = person.ok_or_else(|| Problem::not_found("user"))?;

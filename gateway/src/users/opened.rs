@@ -2,10 +2,13 @@
 
 use crate::accounts::api_keys::NAME as API_KEY_NAME;
 use crate::accounts::arranging::PREFERENCES;
+use super::avatars::AVATAR;
 use crate::accounts::sessions::CLIENT;
 use crate::gateway::Gateway;
 use crate::problem::Problem;
 use crate::said;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use spool_commands::accounts::PERSONAL;
 use spool_domain::ids::AccountId;
@@ -15,6 +18,8 @@ use spool_domain::sealed::{MARK, Sealed};
 const PURPOSES: [&[u8]; 5] = [PERSONAL, CLIENT, PREFERENCES, API_KEY_NAME, b"accounts/identity"];
 /// Fields of events that are sealed, or that nobody is to see.
 const SEALED: [&str; 5] = ["personal", "client", "preferences", "name", "shown"];
+/// What is no text is shown in Base64.
+const IMAGE: &str = "image";
 const WITHHELD: [&str; 2] = ["password_hash", "hash"];
 
 impl Gateway {
@@ -37,6 +42,12 @@ pub(super) fn text_of(gateway: &Gateway, account: AccountId, sealed: &str) -> Va
     serde_json::from_str(&text).unwrap_or(Value::String(text))
 }
 
+/// A sealed picture in Base64; nothing when it cannot be read. Blocking.
+fn image_of(gateway: &Gateway, account: AccountId, sealed: &str) -> Value {
+    let opened = gateway.parts().keys.open_sealed(account.0, sealed, AVATAR);
+    opened.map_or(Value::Null, |image| STANDARD.encode(image).into())
+}
+
 /// What the person said about a video; nothing when it is another's video.
 fn said_by(gateway: &Gateway, account: AccountId, text: &str) -> Value {
     let keys = &gateway.parts().keys;
@@ -57,6 +68,9 @@ pub(super) fn opened_all(gateway: &Gateway, account: AccountId, is_own: bool, da
             for (name, value) in fields {
                 match value {
                     Value::String(_) if WITHHELD.contains(&name.as_str()) => *value = Value::Null,
+                    Value::String(sealed) if name == IMAGE && is_own => {
+                        *value = image_of(gateway, account, sealed);
+                    }
                     Value::String(text) if text.starts_with(MARK) => {
                         *value = said_by(gateway, account, text);
                     }

@@ -14,7 +14,7 @@ use spool_projections::accounts::{AccountRow, Status};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// A person. All but the first three is for the person and administrators, and left out for others.
+/// A person. All but the first four is for the person and administrators, and left out for others.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Person {
     pub id: Uuid,
@@ -22,6 +22,10 @@ pub struct Person {
     pub username: String,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+    /// Where the picture is; left out when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "/api/users/0197f0f4-3c00-7000-8000-000000000001/avatar?v=5f1d7a84e2b9c036")]
+    pub avatar_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "ada@example.org")]
     pub email: Option<String>,
@@ -88,6 +92,7 @@ impl Person {
             id: row.id.0,
             username: personal.username,
             created_at: row.created_at,
+            avatar_url: avatar_url(row),
             email: is_whole.then_some(personal.email),
             email_confirmed: is_whole.then_some(row.email_confirmed),
             first_name: is_whole.then_some(personal.first_name),
@@ -130,29 +135,55 @@ impl Gateway {
     }
 }
 
-/// A number that is another one after any change of what is shown of an account, and of nothing else: signing in is no change.
-fn version(personal: &Sealed, role: Role, status: Status, email_confirmed: bool) -> u64 {
-    let shown = (&personal.0, role, status, email_confirmed);
-    let text = serde_json::to_vec(&shown).expect("texts and words become JSON");
-    let hash = Sha256::digest(&text);
-    u64::from_be_bytes(*hash.first_chunk().expect("a hash is longer"))
+/// Where a person's picture is, if there is one.
+pub(crate) fn avatar_url(row: &AccountRow) -> Option<String> {
+    let version = row.avatar.as_ref()?;
+    Some(format!("/api/users/{}/avatar?v={version}", row.id))
+}
+
+/// What is shown of an account, as a number that is another one after any change of it, and of nothing else: signing in is no
+/// change.
+#[derive(Serialize)]
+struct Shown<'a> {
+    personal: &'a Sealed,
+    role: Role,
+    status: Status,
+    email_confirmed: bool,
+    avatar: Option<&'a str>,
+}
+
+impl Shown<'_> {
+    fn version(&self) -> u64 {
+        let text = serde_json::to_vec(self).expect("texts and words become JSON");
+        let hash = Sha256::digest(&text);
+        u64::from_be_bytes(*hash.first_chunk().expect("a hash is longer"))
+    }
 }
 
 pub(crate) fn version_of_row(row: &AccountRow) -> u64 {
-    version(&row.personal, row.role, row.status, row.email_confirmed)
+    let shown = Shown {
+        personal: &row.personal,
+        role: row.role,
+        status: row.status,
+        email_confirmed: row.email_confirmed,
+        avatar: row.avatar.as_deref(),
+    };
+    shown.version()
 }
 
 /// The same from the account's own state; nothing when there is no account.
 pub(crate) fn version_of(account: &Account) -> Option<u64> {
-    match account {
-        Account::Active(active) => Some(version(
-            &active.personal,
-            active.role,
-            status_of(active),
-            active.email_confirmed,
-        )),
-        Account::Unregistered | Account::Void | Account::Erased => None,
-    }
+    let Account::Active(active) = account else {
+        return None;
+    };
+    let shown = Shown {
+        personal: &active.personal,
+        role: active.role,
+        status: status_of(active),
+        email_confirmed: active.email_confirmed,
+        avatar: active.avatar.as_deref(),
+    };
+    Some(shown.version())
 }
 
 pub(super) const fn status_of(active: &Active) -> Status {

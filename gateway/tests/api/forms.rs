@@ -1,4 +1,7 @@
-//! Multipart bodies and the smallest thing that is taken for a film.
+//! Multipart bodies, the smallest thing that is taken for a film, and pictures.
+
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use std::io::Cursor;
 
 const BOUNDARY: &str = "boundary-of-the-tests";
 
@@ -30,4 +33,17 @@ pub fn film(bytes: usize) -> Vec<u8> {
     let mut film = b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2".to_vec();
     film.extend((0..bytes.saturating_sub(film.len())).map(|at| (at % 251) as u8));
     film
+}
+
+/// Another one for each shade.
+pub fn picture(width: u32, height: u32, shade: u8) -> DynamicImage {
+    let pixel = |x: u32, y: u32| Rgb([(x % 256) as u8, (y % 256) as u8, shade]);
+    DynamicImage::from(RgbImage::from_fn(width, height, pixel))
+}
+
+/// A picture as a file.
+pub fn written(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut file = Cursor::new(vec![]);
+    picture.write_to(&mut file, format).expect("it is a picture");
+    file.into_inner()
 }

@@ -2,6 +2,7 @@
 //! the system.
 
 mod accounts;
+mod avatars;
 mod bad_input;
 mod conforming;
 mod conventions;

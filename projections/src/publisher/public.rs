@@ -166,6 +166,8 @@ impl PublicEvent {
             | accounts::Event::ProfileChanged(_)
             | accounts::Event::NameGivenUp(_)
             | accounts::Event::PreferencesChanged(_)
+            | accounts::Event::AvatarChanged(_)
+            | accounts::Event::AvatarRemoved(_)
             | accounts::Event::RoleChanged(_)
             | accounts::Event::Disabled(_)
             | accounts::Event::Enabled(_)

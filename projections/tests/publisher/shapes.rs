@@ -18,6 +18,8 @@ const HOW_TO_UPDATE: &str = "run UPDATE=1 cargo test -p spool-projections --test
 const INTERNAL: &[&str] = &[
     "ApiKeyCreated",
     "ApiKeyRevoked",
+    "AvatarChanged",
+    "AvatarRemoved",
     "EmailConfirmationRequested",
     "EmailConfirmed",
     "IdentityLinked",

@@ -218,6 +218,10 @@ fn lives_of_accounts() -> Vec<Sample> {
     let preferences = PreferencesChanged {
         preferences: sealed(),
     };
+    let avatar = AvatarChanged {
+        version: "5f1d7a84e2b9c036".to_owned(),
+        image: sealed(),
+    };
     let role = RoleChanged {
         role: Role::Admin,
         by: admin(),
@@ -234,6 +238,8 @@ fn lives_of_accounts() -> Vec<Sample> {
         ("moved", changed(vec![IDENTITY]).into()),
         ("", Event::NameGivenUp(NameGivenUp { place: USERNAME }).into()),
         ("", Event::PreferencesChanged(preferences).into()),
+        ("", Event::AvatarChanged(avatar).into()),
+        ("", Event::AvatarRemoved(AvatarRemoved {}).into()),
         ("", Event::RoleChanged(role).into()),
         ("", Event::Disabled(Disabled { by: admin() }).into()),
         ("", Event::Enabled(Enabled { by: Actor::System }).into()),

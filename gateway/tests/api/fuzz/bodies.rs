@@ -3,8 +3,9 @@
 use super::known::Known;
 use super::odd;
 use super::operations::Operation;
-use crate::forms::film;
+use crate::forms::{film, picture, written};
 use axum::body::Bytes;
+use image::ImageFormat;
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -23,6 +24,9 @@ pub fn made(operation: &Operation, known: &Known, choices: &mut StdRng) -> (Opti
     };
     if kind.starts_with("multipart/") {
         return form(schema, known, choices);
+    }
+    if kind.starts_with("image/") {
+        return image(choices);
     }
     let body = of_schema("", schema, known, choices);
     let body = match choices.random_ratio(1, 4) {
@@ -45,6 +49,27 @@ pub fn made(operation: &Operation, known: &Known, choices: &mut StdRng) -> (Opti
         _ => body.to_string().into_bytes(),
     };
     (Some(kind.clone()), written)
+}
+
+/// A picture that is whole, or not quite, under a name that fits, or does not.
+fn image(choices: &mut StdRng) -> (Option<String>, Vec<u8>) {
+    let kinds = [
+        ("image/jpeg", ImageFormat::Jpeg),
+        ("image/png", ImageFormat::Png),
+        ("image/webp", ImageFormat::WebP),
+        ("image/gif", ImageFormat::Gif),
+    ];
+    let (_, format) = *kinds.choose(choices).expect("there are some");
+    let (name, _) = *kinds.choose(choices).expect("there are some");
+    let edges = [1, 2, 7, 64];
+    let mut edge = || *edges.choose(choices).expect("there are some");
+    let file = written(&picture(edge(), edge(), 40), format);
+    let file = match choices.random_range(0..4) {
+        0 => file,
+        1 => odd::bytes(choices),
+        _ => odd::damaged(file, choices),
+    };
+    (Some(name.to_owned()), file)
 }
 
 /// In one piece, mostly.

@@ -2,11 +2,12 @@
 
 use super::cast::{Cast, Who, Whose, by, text};
 use super::table::Row;
-use crate::forms::{film, upload_form};
+use crate::forms::{film, picture, upload_form, written};
 use crate::requests::{Answer, Asking};
 use crate::world::{Person, World, check, registration};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use image::ImageFormat;
 use serde_json::json;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -184,6 +185,10 @@ async fn with_body(world: &World, asking: Asking, route: &str, name: &str) -> As
         }
         "put /api/auth/profile" | "put /api/auth/user" | "put /api/users/{id}/profile" => asking.json(&json!({"first_name": "Grace"})),
         "put /api/auth/preferences" | "put /api/users/{id}/preferences" => asking.json(&json!({"theme": "dark", "autoplay": false})),
+        "put /api/users/{id}/avatar" => {
+            let file = written(&picture(16, 16, 0), ImageFormat::Png);
+            asking.header("content-type", "image/png").body(file)
+        }
         "post /api/auth/api-keys" => asking.json(&json!({"name": name, "scopes": ["videos:read"]})),
         "post /api/storage/upload/video" => asking.form(upload_form("One", "a.mp4", &film(2_000))),
         "put /api/videos/{id}" => asking.json(&json!({"title": "Two"})),

@@ -10,6 +10,8 @@ const WORDS: Record<string, string> = {
   EmailConfirmationRequested: "A link to confirm the e-mail address was asked for",
   EmailConfirmed: "The e-mail address was confirmed",
   ProfileChanged: "The profile was changed",
+  AvatarChanged: "The picture was changed",
+  AvatarRemoved: "The picture was removed",
   PreferencesChanged: "The preferences were changed",
   ApiKeyCreated: "An API key was made",
   ApiKeyRevoked: "An API key was revoked",

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use canaries::{Canary, Sighting, look, see, there};
 use reqwest::Client;
-use reqwest::header::USER_AGENT;
+use reqwest::header::{CONTENT_TYPE, USER_AGENT};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
@@ -98,6 +98,19 @@ impl Somebody {
         Ok(id.context("a video has an id")?.to_owned())
     }
 
+    /// A picture of the film as her own, and some bytes of what is shown then.
+    async fn be_seen(&self, base: &str, video: &str) -> Result<Vec<u8>> {
+        let thumbnail = self.get(base, &format!("/api/storage/videos/{video}/thumbnail"));
+        let picture = thumbnail.await?.error_for_status()?.bytes().await?;
+        let path = format!("/api/users/{}/avatar", self.id);
+        let set = self.http.put(format!("{base}{path}")).bearer_auth(&self.token);
+        let set = set.header(CONTENT_TYPE, "image/jpeg").body(picture);
+        set.send().await?.error_for_status()?;
+        let shown = self.get(base, &path).await?.error_for_status()?.bytes().await?;
+        // Behind the tables, which all pictures have, there is only what is seen in this one.
+        Ok(shown[shown.len() - 200..shown.len() - 100].to_vec())
+    }
+
     async fn get(&self, base: &str, path: &str) -> Result<reqwest::Response> {
         let asked = self.http.get(format!("{base}{path}")).bearer_auth(&self.token);
         Ok(asked.send().await?)
@@ -153,13 +166,18 @@ async fn erase_and_look(place: Place, folder: &Path) -> Result<()> {
     let other = Somebody::register(&base, "hw2m9dvb").await?;
     gone.arrange(&base).await?;
     other.arrange(&base).await?;
-    let canaries = Somebody::words(gone.mark).map(|(what, word)| Canary::new(what, word));
     let (video, others) = (
         gone.upload(&base, &film).await?,
         other.upload(&base, &film).await?,
     );
     gone.wait_for_the_film(&base, &video).await?;
     other.wait_for_the_film(&base, &others).await?;
+    let picture = gone.be_seen(&base, &video).await?;
+    let words = Somebody::words(gone.mark).map(|(what, word)| Canary::new(what, word));
+    let canaries: Vec<Canary> = words
+        .into_iter()
+        .chain([Canary::of_bytes("picture", &picture)])
+        .collect();
 
     // The film is kept as it came, so whoever looks finds it: the search sees what there is.
     let before = look_everywhere(place, &setup, &canaries).await?;

@@ -46,12 +46,23 @@ impl Canary {
         }
     }
 
+    /// Of what is no text.
+    pub fn of_bytes(what: &'static str, bytes: &[u8]) -> Self {
+        let mut forms = encoded(bytes);
+        forms.push(bytes.to_vec());
+        Self {
+            what,
+            forms: forms.iter().map(|form| Finder::new(form).into_owned()).collect(),
+            word: format!("{} bytes", bytes.len()),
+        }
+    }
+
     pub fn form_in(&self, bytes: &[u8]) -> Option<usize> {
         self.forms.iter().position(|form| form.find(bytes).is_some())
     }
 }
 
-/// As it is, in the other case, in hexadecimal, in UTF-16, and in Base64 wherever in three bytes it begins.
+/// As it is, in the other case, in UTF-16, and [`encoded`].
 fn forms(word: &str) -> Vec<Vec<u8>> {
     let mut forms = vec![
         word.as_bytes().to_vec(),
@@ -60,19 +71,24 @@ fn forms(word: &str) -> Vec<Vec<u8>> {
         word.encode_utf16().flat_map(u16::to_le_bytes).collect(),
         word.encode_utf16().flat_map(u16::to_be_bytes).collect(),
     ];
-    let hexadecimal = word.bytes().fold(String::new(), |mut text, byte| {
+    forms.extend(encoded(word.as_bytes()));
+    forms
+}
+
+/// In hexadecimal, and in Base64 wherever in three bytes it begins.
+fn encoded(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let hexadecimal = bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").expect("a string takes all text");
         text
     });
-    forms.push(hexadecimal.to_uppercase().into_bytes());
-    forms.push(hexadecimal.into_bytes());
+    let mut forms = vec![hexadecimal.to_uppercase().into_bytes(), hexadecimal.into_bytes()];
     for before in 0..3 {
-        let mut bytes = vec![b'.'; before];
-        bytes.extend_from_slice(word.as_bytes());
-        for encoded in [STANDARD_NO_PAD.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)] {
+        let mut padded = vec![b'.'; before];
+        padded.extend_from_slice(bytes);
+        for encoded in [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)] {
             // The first and the last letters depend on the neighbours.
             let begin = (before * 8).div_ceil(6);
-            let end = bytes.len() * 8 / 6;
+            let end = padded.len() * 8 / 6;
             forms.push(encoded.as_bytes()[begin..end].to_vec());
         }
     }
