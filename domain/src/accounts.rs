@@ -9,10 +9,11 @@ mod leaving;
 pub use active::{Active, ApiKey, Reset, Session, Standing};
 pub use commands::Command;
 pub use events::{
-    ApiKeyCreated, ApiKeyRevoked, AvatarChanged, AvatarRemoved, Deleted, Disabled, EmailConfirmationRequested, EmailConfirmed, Enabled,
-    Erased, Event, Identity, IdentityLinked, IdentityUnlinked, NameGivenUp, PasswordChange, PasswordChanged,
-    PasswordResetRequested, PreferencesChanged, ProfileChanged, Registered, RegistrationVoided, Restored,
-    RoleChanged, Scope, SessionEnd, SessionEnded, SessionRefreshed, SessionStarted,
+    ApiKeyCreated, ApiKeyRevoked, AvatarChanged, AvatarRemoved, Deleted, Disabled,
+    EmailConfirmationRequested, EmailConfirmed, Enabled, Erased, Event, Identity, IdentityLinked,
+    IdentityUnlinked, NameGivenUp, PasswordChange, PasswordChanged, PasswordResetRequested,
+    PreferencesChanged, ProfileChanged, Registered, RegistrationVoided, Restored, RoleChanged, Scope,
+    SessionEnd, SessionEnded, SessionRefreshed, SessionStarted,
 };
 
 use crate::actors::Role;

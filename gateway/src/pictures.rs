@@ -173,7 +173,10 @@ mod tests {
 
     fn check_colour(picture: &RgbImage, at: (u32, u32), expected: [u8; 3]) {
         let seen = picture.get_pixel(at.0, at.1).0;
-        let is_close = seen.iter().zip(expected).all(|(one, other)| one.abs_diff(other) < 24);
+        let is_close = seen
+            .iter()
+            .zip(expected)
+            .all(|(one, other)| one.abs_diff(other) < 24);
         assert!(is_close, "at {at:?} {seen:?} instead of {expected:?}");
     }
 
@@ -213,7 +216,11 @@ mod tests {
 
     #[test]
     fn the_turn_that_a_camera_noted_is_carried_out_and_nothing_noted_is_left() {
-        let sent = with_exif(&written(&halves(300, 300, 255), ImageFormat::Jpeg), 6, b"47.0707N");
+        let sent = with_exif(
+            &written(&halves(300, 300, 255), ImageFormat::Jpeg),
+            6,
+            b"47.0707N",
+        );
         assert!(sent.windows(8).any(|window| window == b"47.0707N"));
         let turned = square(&sent).expect("a good picture");
         assert!(!turned.windows(8).any(|window| window == b"47.0707N"));
@@ -236,7 +243,11 @@ mod tests {
     #[test]
     fn what_is_no_picture_is_refused_with_a_reason() {
         check_refused(b"", Kind::WrongType, "JPEG, PNG, WebP or GIF");
-        check_refused(b"<svg onload='alert(1)'/>", Kind::WrongType, "JPEG, PNG, WebP or GIF");
+        check_refused(
+            b"<svg onload='alert(1)'/>",
+            Kind::WrongType,
+            "JPEG, PNG, WebP or GIF",
+        );
         check_refused(b"II\x2a\0\x08\0\0\0", Kind::WrongType, "JPEG, PNG, WebP or GIF");
         for format in KINDS {
             let whole = written(&halves(64, 64, 255), format);

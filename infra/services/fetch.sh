@@ -81,7 +81,7 @@ fetch_kurrentdbclient() {
 
 fetch_openapi-python-client() {
     python_packages "$1" "openapi-python-client==$OPENAPI_PYTHON_CLIENT_VERSION" \
-        "openapi-spec-validator==$OPENAPI_SPEC_VALIDATOR_VERSION"
+        "openapi-spec-validator==$OPENAPI_SPEC_VALIDATOR_VERSION" "pyjwt[crypto]==$PYJWT_VERSION"
 }
 
 # Into a folder that any Python of the machine can be told of: an environment could not be moved to its final name.

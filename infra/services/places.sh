@@ -25,7 +25,7 @@ folder_of() {
         minio) echo "$CACHE/minio-$MINIO_VERSION" ;;
         mail) echo "$CACHE/aiosmtpd-$AIOSMTPD_VERSION" ;;
         kurrentdbclient) echo "$CACHE/kurrentdbclient-$KURRENTDBCLIENT_VERSION" ;;
-        openapi-python-client) echo "$CACHE/openapi-python-client-$OPENAPI_PYTHON_CLIENT_VERSION-$OPENAPI_SPEC_VALIDATOR_VERSION" ;;
+        openapi-python-client) echo "$CACHE/openapi-python-client-$OPENAPI_PYTHON_CLIENT_VERSION-$OPENAPI_SPEC_VALIDATOR_VERSION-$PYJWT_VERSION" ;;
         *) fail "there is no service named \"$1\"; there are kafka, cassandra, s3, minio, mail, oidc, kurrentdbclient and openapi-python-client" ;;
     esac
 }

@@ -13,6 +13,7 @@ KURRENTDBCLIENT_VERSION=1.3.5
 # No servers either: they check the OpenAPI document, and make a client in Python of it.
 OPENAPI_PYTHON_CLIENT_VERSION=0.29.1
 OPENAPI_SPEC_VALIDATOR_VERSION=0.9.0
+PYJWT_VERSION=2.15.1
 MAVEN_DEPENDENCY_PLUGIN_VERSION=3.8.1
 # What the OpenID provider runs on; xtask knows it too.
 NODE_OLDEST=20.19.0

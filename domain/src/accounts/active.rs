@@ -2,10 +2,10 @@
 
 use super::commands::Command;
 use super::events::{
-    ApiKeyCreated, ApiKeyRevoked, AvatarChanged, AvatarRemoved, Disabled, EmailConfirmationRequested, EmailConfirmed, Enabled, Event,
-    Identity, IdentityLinked, IdentityUnlinked, PasswordChange, PasswordChanged, PasswordResetRequested,
-    PreferencesChanged, ProfileChanged, Registered, RoleChanged, Scope, SessionEnd, SessionEnded,
-    SessionRefreshed, SessionStarted,
+    ApiKeyCreated, ApiKeyRevoked, AvatarChanged, AvatarRemoved, Disabled, EmailConfirmationRequested,
+    EmailConfirmed, Enabled, Event, Identity, IdentityLinked, IdentityUnlinked, PasswordChange,
+    PasswordChanged, PasswordResetRequested, PreferencesChanged, ProfileChanged, Registered, RoleChanged,
+    Scope, SessionEnd, SessionEnded, SessionRefreshed, SessionStarted,
 };
 use super::{API_KEYS_MAX, IDENTITIES_MAX, MAIL_PAUSE, REFRESH_GRACE, Refusal, SESSIONS_MAX};
 use crate::actors::{Actor, Role};

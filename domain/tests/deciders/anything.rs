@@ -120,7 +120,8 @@ fn change_of_account() -> impl Strategy<Value = accounts::Event> {
                 given_up: vec![],
             })
         }),
-        (text(), sealed()).prop_map(|(version, image)| Event::AvatarChanged(AvatarChanged { version, image })),
+        (text(), sealed())
+            .prop_map(|(version, image)| Event::AvatarChanged(AvatarChanged { version, image })),
         Just(Event::AvatarRemoved(AvatarRemoved {})),
         place().prop_map(|place| Event::NameGivenUp(NameGivenUp { place })),
         actor().prop_map(|by| Event::Disabled(Disabled { by })),

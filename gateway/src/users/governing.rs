@@ -229,7 +229,11 @@ impl Gateway {
         Err(Problem::unavailable("too much happens to this account at once"))
     }
 
-    pub(super) async fn answer_person(&self, account: AccountId, outcome: &Outcome) -> Result<Response, Problem> {
+    pub(super) async fn answer_person(
+        &self,
+        account: AccountId,
+        outcome: &Outcome,
+    ) -> Result<Response, Problem> {
         self.wait_for("accounts", Some(&outcome.token)).await?;
         let person = self.person(account, true).await?;
         let (person, tag) = person.ok_or_else(|| Problem::not_found("user"))?;

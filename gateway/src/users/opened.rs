@@ -1,8 +1,8 @@
 //! What is sealed about a person besides the profile, opened.
 
+use super::avatars::AVATAR;
 use crate::accounts::api_keys::NAME as API_KEY_NAME;
 use crate::accounts::arranging::PREFERENCES;
-use super::avatars::AVATAR;
 use crate::accounts::sessions::CLIENT;
 use crate::gateway::Gateway;
 use crate::problem::Problem;

@@ -122,7 +122,10 @@ async fn what_is_no_picture_is_refused_and_changes_nothing() {
     }
     assert_eq!(world.avatar(&ada).await.body, before);
     check(&world.set_avatar(&bob, &ada.id, "image/png", png(80)).await, 403);
-    check(&world.set_avatar(&admin, &ada.id, "image/png", png(80)).await, 200);
+    check(
+        &world.set_avatar(&admin, &ada.id, "image/png", png(80)).await,
+        200,
+    );
     let nobody = "00000000-0000-4000-8000-000000000000";
     check(&world.set_avatar(&admin, nobody, "image/png", png(80)).await, 404);
     check(
@@ -150,7 +153,10 @@ async fn who_is_deleted_is_not_shown_and_who_is_back_is() {
     check(&gone, 204);
     world.caught_up().await;
     check(&world.avatar(&ada).await, 404);
-    check(&world.post(&format!("{path}/restore")).by(&admin).send().await, 200);
+    check(
+        &world.post(&format!("{path}/restore")).by(&admin).send().await,
+        200,
+    );
     assert_eq!(world.avatar(&ada).await.body, picture);
     check(&world.delete(&path).by(&admin).send().await, 204);
     world.caught_up().await;

@@ -100,8 +100,9 @@ impl Somebody {
 
     /// A picture of the film as her own, and some bytes of what is shown then.
     async fn be_seen(&self, base: &str, video: &str) -> Result<Vec<u8>> {
-        let thumbnail = self.get(base, &format!("/api/storage/videos/{video}/thumbnail"));
-        let picture = thumbnail.await?.error_for_status()?.bytes().await?;
+        let thumbnail = format!("/api/storage/videos/{video}/thumbnail");
+        let thumbnail = self.get(base, &thumbnail).await?.error_for_status()?;
+        let picture = thumbnail.bytes().await?;
         let path = format!("/api/users/{}/avatar", self.id);
         let set = self.http.put(format!("{base}{path}")).bearer_auth(&self.token);
         let set = set.header(CONTENT_TYPE, "image/jpeg").body(picture);

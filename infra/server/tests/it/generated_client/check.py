@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from uuid import uuid4
 
+import jwt
 from spool_client import AuthenticatedClient, Client
 from spool_client.api.accounts import login, profile, register
 from spool_client.api.uploads import upload_video
@@ -29,6 +30,12 @@ def refused(answer, status):
     return problem
 
 
+def believed(base, token):
+    """What an access token says, as another service believes it: by the published keys alone (RFC 7517)."""
+    key = jwt.PyJWKClient(f"{base}/.well-known/jwks.json").get_signing_key_from_jwt(token)
+    return jwt.decode(token, key, algorithms=["EdDSA"], issuer="spool", options={"require": ["exp", "iat", "sub"]})
+
+
 def check(base, film):
     name = f"python{uuid4().hex[:8]}"
     password = "correct horse battery staple"
@@ -41,6 +48,7 @@ def check(base, film):
     assert registered.user.id == again.user.id, (registered, again)
 
     signed_in = done(login.sync_detailed(client=anybody, body=Credentials(email=registration.email, password=password)), 200)
+    assert believed(base, signed_in.access_token)["sub"] == str(registered.user.id)
     person = AuthenticatedClient(base_url=base, token=signed_in.access_token, timeout=PATIENCE_S)
     assert done(profile.sync_detailed(client=person), 200).username == name
 
