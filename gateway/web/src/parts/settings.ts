@@ -6,6 +6,7 @@ const PAGES: [path: string, text: string][] = [
   ["/account/preferences", "Preferences"],
   ["/account/sessions", "Sessions"],
   ["/account/keys", "API keys"],
+  ["/account/data", "Your data"],
 ];
 
 export function settings(title: string, ...parts: Child[]): HTMLElement {
