@@ -35,6 +35,7 @@ const ROUTES: Route[] = [
   { pattern: /^\/account$/, load: async () => (await import("./pages/profile.ts")).profile, signedIn: true },
   { pattern: /^\/account\/preferences$/, load: async () => (await import("./pages/preferences.ts")).preferences, signedIn: true },
   { pattern: /^\/account\/sessions$/, load: async () => (await import("./pages/sessions.ts")).sessions, signedIn: true },
+  { pattern: /^\/account\/identities$/, load: async () => (await import("./pages/identities.ts")).identities, signedIn: true },
   { pattern: /^\/account\/keys$/, load: async () => (await import("./pages/keys.ts")).keys, signedIn: true },
   { pattern: /^\/account\/data$/, load: async () => (await import("./pages/data.ts")).data, signedIn: true },
   { pattern: /^\/goodbye$/, load: async () => (await import("./pages/goodbye.ts")).goodbye },

@@ -5,6 +5,7 @@ const PAGES: [path: string, text: string][] = [
   ["/account", "Profile"],
   ["/account/preferences", "Preferences"],
   ["/account/sessions", "Sessions"],
+  ["/account/identities", "Sign-in providers"],
   ["/account/keys", "API keys"],
   ["/account/data", "Your data"],
 ];
