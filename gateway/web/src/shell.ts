@@ -72,7 +72,8 @@ function accountControls(): HTMLElement[] {
   }
   const leave = el("button", { type: "button", class: "button button-quiet button-small", "data-testid": "sign-out" }, "Sign out");
   leave.addEventListener("click", () => void signOut(leave));
-  const account = el("a", { class: "who", href: "/account", "data-path": "/account", "data-testid": "signed-in-as", "aria-label": `Your account, ${who.username}` }, avatar(who), el("span", { class: "only-wide" }, who.username));
+  const name = el("span", { class: "visually-hidden" }, `Your account, ${who.username}`);
+  const account = el("a", { class: "who", href: "/account", "data-path": "/account", "data-testid": "signed-in-as" }, avatar(who), name, el("span", { class: "only-wide", "aria-hidden": "true" }, who.username));
   return [account, leave];
 }
 

@@ -22,7 +22,7 @@ export function profile({ signal }: Visit): View {
       const known = { user: answer.data, etag: answer.etag };
       // What the frame shows may be older.
       changed(known.user);
-      return [part("Picture", picture(known.user, (avatarUrl) => void pictured(known, avatarUrl))), part("About you", ...aboutYou(known)), part("Password", passwordForm())];
+      return [part("Picture", picture(known.user, (avatarUrl) => pictured(known, avatarUrl))), part("About you", ...aboutYou(known)), part("Password", passwordForm())];
     },
   );
   return { title: "Profile", element: settings("Profile", body) };

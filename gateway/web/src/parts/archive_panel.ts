@@ -57,7 +57,7 @@ export function archivePanel(id: string, signal: AbortSignal): Child[] {
   start.addEventListener("click", () => void download());
   stop.addEventListener("click", () => stopper.abort());
   signal.addEventListener("abort", () => stopper.abort());
-  const lead = "A ZIP archive with everything that is kept about you: your profile, preferences, sessions, keys without their secrets, linked providers, videos, and everything that you did. What is what is said in its README.txt.";
+  const lead = "A ZIP archive with everything that is kept about you: your profile, preferences, sessions, keys without their secrets, linked providers, videos, and everything that you did. Its README.txt says what is what.";
   return [el("p", { class: "lead" }, lead), what.element, el("div", { class: "actions" }, start, stop), state, alert];
 }
 

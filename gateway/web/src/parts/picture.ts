@@ -10,7 +10,7 @@ import { avatar } from "./avatar.ts";
 const CHOOSE = "Choose a picture";
 
 /** `after` is told where the picture is from now on, or that there is none. */
-export function picture(user: User, after: (avatarUrl: string | null) => void): HTMLElement {
+export function picture(user: User, after: (avatarUrl: string | null) => Promise<void>): HTMLElement {
   const shown = el("div", { "data-testid": "picture" });
   const hint = el("p", { class: "hint", id: "picture-hint" });
   const error = el("p", { class: "field-error", id: "picture-error", role: "alert", hidden: true, "data-testid": "error-picture" });
@@ -37,8 +37,8 @@ export function picture(user: User, after: (avatarUrl: string | null) => void): 
     try {
       const avatarUrl = await act();
       show(avatarUrl);
+      await after(avatarUrl);
       note(done);
-      after(avatarUrl);
     } catch (thrown) {
       complain(asProblem(thrown).detail);
     } finally {
