@@ -18,7 +18,7 @@ const TROUBLES: Record<string, string> = {
   "registration-closed": "New accounts are not taken here. Ask an administrator.",
   "account-closed": "This account is locked. Ask an administrator.",
   "confirm-email": "Confirm your e-mail address first, by the link in the mail that was sent to it.",
-  "identity-taken": "Somebody else signs in here with that account of the provider. Unlink it there first, or use another one.",
+  "identity-taken": "Somebody else here signs in with that account of the provider. Use another one, or unlink it from that account first.",
   "under-way": "Another sign-in with that account of the provider is under way. Try again in a minute.",
 };
 
