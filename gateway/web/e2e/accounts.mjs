@@ -1,5 +1,5 @@
-// The story of an account at the pages of a running server: its owner looks after it, forgets the password, and an administrator
-// finds, locks, deletes and restores it.
+// The story of an account at the pages of a running server: its owner looks after it, forgets the password, an administrator
+// finds, locks, deletes and restores it, and its owner takes everything along and deletes it for good.
 //
 //   SPOOL_URL=http://127.0.0.1:8080 ADMIN_EMAIL=… ADMIN_PASSWORD=… MAIL_FILE=… node e2e/accounts.mjs   (see stage.mjs for the rest)
 //
@@ -16,19 +16,25 @@ if (!ADMIN_EMAIL || !ADMIN_PASSWORD || !MAIL_FILE) {
 const { BASE, accessible, api, at, check, fill, page, remaining, shot, tell, trouble } = await stage();
 const name = `owner${Date.now().toString(36)}`;
 const email = `${name}@example.org`;
+const ZIP_BEGINS = Buffer.from("PK\x03\x04", "latin1");
+const ZIP_ENDS = Buffer.from("PK\x05\x06", "latin1");
 const passwords = { first: "a long walk by the sea", second: "a longer walk by the sea", third: "no walk at all today" };
 
 await tell(async () => {
   await register();
   await changeTheProfile();
+  await setAndRemoveAPicture();
   await confirmTheAddress();
   await changeThePassword();
   await endASession();
   await makeAndRevokeAKey();
+  await lookForProviders();
   await choosePreferences();
   await forgetThePassword();
   await administrate();
   await lookOnAPhone();
+  await takeEverythingAlong();
+  await leaveForGood();
 });
 
 async function register() {
@@ -48,6 +54,48 @@ async function changeTheProfile() {
   await noted("saved");
   check("a changed profile is kept", (await api("/api/auth/profile")).first_name === "Olivia");
   await shot("accounts-01-profile");
+}
+
+async function setAndRemoveAPicture() {
+  const shown = page.locator(`${at("picture")} img`);
+  const choose = (file) => page.setInputFiles(at("picture-file"), file);
+  await choose({ name: "letter.txt", mimeType: "text/plain", buffer: Buffer.from("Dear Spool") });
+  await page.locator(`${at("error-picture")}:not([hidden])`).waitFor();
+  check("a file that is no picture is refused", (await shown.count()) === 0);
+  await accessible("a refused picture");
+  trouble.expect("/avatar");
+  const refusal = page.waitForResponse((answer) => answer.url().endsWith("/avatar"));
+  await choose({ name: "torn.png", mimeType: "image/png", buffer: Buffer.from("torn") });
+  check("a broken picture is refused by the server", [415, 422].includes((await refusal).status()));
+  // What was complained of before went when this one was sent.
+  await page.locator(`${at("error-picture")}:not([hidden])`).waitFor();
+  await choose({ name: "me.png", mimeType: "image/png", buffer: await page.screenshot({ clip: { x: 0, y: 0, width: 200, height: 160 } }) });
+  await noted("picture is set");
+  check("a picture is shown when it is set", await isSeen(shown));
+  check("and in the head of the page", await isSeen(page.locator(`${at("signed-in-as")} img`)));
+  check("the button to choose one keeps the focus", await page.evaluate((input) => document.activeElement?.matches(input), at("picture-file")));
+  await accessible("a picture");
+  await fill({ last_name: "Owner" });
+  const saving = page.waitForResponse((answer) => answer.url().endsWith("/api/auth/profile") && answer.request().method() === "PUT");
+  await page.click(at("profile-submit"));
+  check("a new picture does not stand in the way of saving the profile", (await saving).status() === 200);
+  await page.reload();
+  await shown.waitFor();
+  check("a picture is kept", await isSeen(shown));
+  await shot("accounts-06-picture");
+  await page.click(at("remove-picture"));
+  await noted("picture is removed");
+  check("initials stand in for a picture that was removed", (await shown.count()) === 0 && (await page.locator(at("picture")).innerText()) === "OO");
+  check("the profile does not tell of it any more", !(await api("/api/auth/profile")).avatar_url);
+}
+
+/** Whether there is one such picture, and it has come. */
+async function isSeen(picture) {
+  await picture.waitFor();
+  return picture.evaluate(async (image) => {
+    await image.decode();
+    return image.naturalWidth > 0;
+  });
 }
 
 async function confirmTheAddress() {
@@ -112,6 +160,19 @@ async function makeAndRevokeAKey() {
   await page.click(at("confirm-revoke"));
   await page.locator(at("no-keys")).waitFor();
   check("a revoked key does not work", (await withKey(secret)) === 401);
+}
+
+/** The server of this story has none. */
+async function lookForProviders() {
+  await page.goto(`${BASE}/account/identities`);
+  await page.locator(at("no-identities")).waitFor();
+  await page.locator(at("no-providers")).waitFor();
+  await accessible("no providers");
+  check("nothing is offered where there are no providers", (await page.locator('[data-testid^="link-"]').count()) === 0);
+  await page.goto(`${BASE}/login?problem=identity-taken&provider=example`);
+  await page.locator(at("provider-problem")).waitFor();
+  check("who could not link a provider is still signed in, and is told so", (await page.locator(at("still-signed-in")).innerText()).includes(name));
+  await accessible("a provider that was not linked");
 }
 
 async function choosePreferences() {
@@ -194,13 +255,61 @@ async function administrate() {
 
 async function lookOnAPhone() {
   await page.setViewportSize({ width: 360, height: 740 });
-  for (const [path, sign] of [["/account", "profile-form"], ["/account/sessions", "sessions"], ["/account/keys", "key-form"], ["/admin/users", "person-link"]]) {
+  for (const [path, sign] of [["/account", "profile-form"], ["/account/sessions", "sessions"], ["/account/keys", "key-form"], ["/account/identities", "no-providers"], ["/account/data", "cannot-leave"], ["/admin/users", "person-link"]]) {
     await page.goto(BASE + path);
     await page.locator(at(sign)).first().waitFor();
     const excess = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     check(`${path} fits a phone`, excess <= 0, `${excess} px too wide`);
     await accessible(`${path} on a phone`);
   }
+}
+
+async function takeEverythingAlong() {
+  await page.setViewportSize({ width: 1280, height: 860 });
+  await page.goto(`${BASE}/account/data`);
+  await page.locator(at("cannot-leave")).waitFor();
+  check("administrators are not offered to delete themselves", (await page.locator(at("leaving-form")).count()) === 0);
+  await page.click(at("sign-out"));
+  await page.goto(`${BASE}/login`);
+  await fill({ email, password: passwords.third });
+  await page.click(at("login-submit"));
+  await page.click(at("signed-in-as"));
+  await page.getByRole("link", { name: "Your data" }).click();
+  await page.locator(at("leaving-form")).waitFor();
+  await accessible("one's data");
+  await shot("accounts-07-data");
+  // Where the system asks for a place to save at, a story cannot answer.
+  await page.evaluate(() => delete window.showSaveFilePicker);
+  await page.check(at("archive-films"));
+  const downloading = page.waitForEvent("download");
+  await page.click(at("archive-start"));
+  const download = await downloading;
+  const archive = await readFile(await download.path());
+  check("the archive is called what it is", /^spool-export-[\d-]+\.zip$/.test(download.suggestedFilename()), download.suggestedFilename());
+  check("everything is downloaded as a whole ZIP archive", archive.subarray(0, 4).equals(ZIP_BEGINS) && archive.subarray(-22, -18).equals(ZIP_ENDS), `${archive.length} bytes`);
+  check("it has the profile", archive.includes("profile.json"));
+  await noted("downloaded");
+  await accessible("downloaded data");
+}
+
+async function leaveForGood() {
+  const token = await page.evaluate(() => JSON.parse(localStorage.getItem("spool.session")).access_token);
+  const status = async () => (await fetch(`${BASE}/api/auth/profile`, { headers: { authorization: `Bearer ${token}` } })).status;
+  await fill({ confirmation: "somebody" });
+  await page.click(at("leaving-submit"));
+  await page.locator(`${at("error-confirmation")}:not([hidden])`).waitFor();
+  await accessible("a wrong user name");
+  check("nothing is deleted by another user name", (await status()) === 200);
+  await fill({ confirmation: name });
+  await page.click(at("leaving-submit"));
+  await page.locator(at("goodbye")).waitFor();
+  await accessible("goodbye");
+  await shot("accounts-08-goodbye");
+  check("who has left is signed out", (await page.locator(at("signed-in-as")).count()) === 0 && (await status()) === 401);
+  check("and cannot sign in any more", (await login(passwords.third)) === 401);
+  await page.goto(`${BASE}/account/data`);
+  await page.locator(at("login-form")).waitFor();
+  check("the account's pages lead to signing in", true);
 }
 
 /** Presses a button, says yes, and waits for what it leads to. */

@@ -4,6 +4,7 @@ import { logout } from "./api/accounts.ts";
 import { onChange, user } from "./api/session.ts";
 import { el, fill } from "./dom.ts";
 import { icon, type Icon } from "./icons.ts";
+import { avatar } from "./parts/avatar.ts";
 import { go, loginAddress, onArrival, reload } from "./router.ts";
 import { themeButton } from "./theme.ts";
 import { current as currentUpload, onUploadChange } from "./uploading.ts";
@@ -25,7 +26,10 @@ function header(): HTMLElement {
     mark(places, account);
   };
   // What the frame shows of somebody: a token that was renewed changes nothing.
-  const shown = () => [user()?.id, user()?.username, user()?.role].join();
+  const shown = () => {
+    const { id, username, role, first_name, last_name, avatar_url } = user() ?? {};
+    return JSON.stringify([id, username, role, first_name, last_name, avatar_url ?? null]);
+  };
   let last = shown();
   onChange(() => {
     if (shown() === last) return;
@@ -68,7 +72,8 @@ function accountControls(): HTMLElement[] {
   }
   const leave = el("button", { type: "button", class: "button button-quiet button-small", "data-testid": "sign-out" }, "Sign out");
   leave.addEventListener("click", () => void signOut(leave));
-  const account = el("a", { class: "who", href: "/account", "data-path": "/account", "data-testid": "signed-in-as", "aria-label": `Your account, ${who.username}` }, icon("person"), el("span", { class: "only-wide" }, who.username));
+  const name = el("span", { class: "visually-hidden" }, `Your account, ${who.username}`);
+  const account = el("a", { class: "who", href: "/account", "data-path": "/account", "data-testid": "signed-in-as" }, avatar(who), name, el("span", { class: "only-wide", "aria-hidden": "true" }, who.username));
   return [account, leave];
 }
 

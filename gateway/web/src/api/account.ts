@@ -1,5 +1,6 @@
 // One's own account: profile, password, preferences, sessions and keys.
 import { api, taken, type Answer } from "./http.ts";
+import type { Stream } from "./saving.ts";
 import type { ApiKey, CreatedApiKey, NewApiKey, Page, Preferences, ProfileChange, Session, User } from "./types.ts";
 
 /** With the ETag that a change has to send back. */
@@ -12,8 +13,8 @@ export function changeProfile(change: ProfileChange, etag: string | null): Promi
   return taken(api.PUT("/api/auth/profile", { params: { header }, body: change }));
 }
 
-/** All other sessions end. */
-export async function changePassword(current: string, next: string): Promise<void> {
+/** All other sessions end. Whoever signs in by another provider may have no current one. */
+export async function changePassword(current: string | null, next: string): Promise<void> {
   await api.PUT("/api/auth/change-password", { body: { current_password: current, new_password: next } });
 }
 
@@ -46,6 +47,17 @@ export async function revokeKey(id: string): Promise<void> {
 /** Ends all sessions but this one. */
 export async function endOthers(): Promise<void> {
   await api.DELETE("/api/auth/sessions");
+}
+
+/** Everything that is kept about somebody, as a ZIP archive whose length is not known before. */
+export async function archive(id: string, withFilms: boolean, signal: AbortSignal): Promise<Stream> {
+  const asked = api.GET("/api/users/{id}/export", { params: { path: { id }, query: { files: withFilms } }, parseAs: "stream", signal });
+  return (await taken(asked)).data as Stream;
+}
+
+/** For good: nobody can bring it back. */
+export async function deleteAccount(id: string): Promise<void> {
+  await api.DELETE("/api/users/{id}", { params: { path: { id } } });
 }
 
 export async function changePreferences(change: Preferences): Promise<void> {

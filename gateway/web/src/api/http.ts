@@ -30,7 +30,8 @@ export function idempotencyKey(): string {
   return Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-async function asPerson(request: Request): Promise<Response> {
+/** For what the client has no shape for: a body that is no JSON. */
+export async function asPerson(request: Request): Promise<Response> {
   const token = await accessToken();
   return answered(request, token);
 }

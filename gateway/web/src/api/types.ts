@@ -4,7 +4,12 @@ import type { components } from "./generated/schema.ts";
 type Schemas = components["schemas"];
 type Whole<T> = { [Field in keyof T]-?: NonNullable<T[Field]> };
 
-export type User = Schemas["User"];
+/** Where somebody's picture is, if there is one. */
+export interface Pictured {
+  avatar_url?: string | null;
+}
+
+export type User = Schemas["User"] & Pictured;
 export type SignedIn = Schemas["SignedIn"];
 export type Renewal = Schemas["Renewal"];
 export type Registration = Schemas["Registration"];
@@ -34,8 +39,10 @@ export type NewApiKey = Schemas["NewApiKey"];
 /** With the key itself, which is not shown again. */
 export type CreatedApiKey = Schemas["CreatedApiKey"];
 export type Provider = Schemas["ProviderShown"];
+/** Who one is at a provider. */
+export type Identity = Schemas["IdentityShown"];
 /** Somebody, as administrators see them: nothing is left out for those. */
-export type Person = Whole<Omit<Schemas["Person"], "erase_at">> & Pick<Schemas["Person"], "erase_at">;
+export type Person = Whole<Omit<Schemas["Person"], "erase_at" | "avatar_url">> & Pick<Schemas["Person"], "erase_at"> & Pictured;
 /** Whether an account may be used. */
 export type Standing = Schemas["UserStatus"];
 /** Something that was done to an account. */

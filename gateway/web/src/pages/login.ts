@@ -1,6 +1,7 @@
 // Signing in: by password, or by another provider that sends people back here.
 import { login as signIn } from "../api/accounts.ts";
 import { Problem } from "../api/problem.ts";
+import { user } from "../api/session.ts";
 import { el } from "../dom.ts";
 import { field, form } from "../parts/form.ts";
 import { finishing, providerButtons, troubleThere } from "../parts/providers.ts";
@@ -33,9 +34,17 @@ export function login({ query, signal }: Visit): View {
     el("h1", { class: "page-title" }, "Sign in"),
     next ? el("p", { class: "lead" }, "Sign in to go on.") : null,
     troubleThere(query.get("problem")),
+    query.has("problem") ? stillThere() : null,
     entry,
     providerButtons(nextAddress(query), signal),
     el("p", { class: "aside" }, "New here? ", el("a", { href: register }, "Create an account")),
   );
   return { title: "Sign in", element };
+}
+
+/** Whoever could not link a provider is sent here too, and is signed in all the same. */
+function stillThere(): HTMLElement | null {
+  const who = user();
+  if (!who) return null;
+  return el("p", { class: "aside", "data-testid": "still-signed-in" }, `You are still signed in as ${who.username}. `, el("a", { href: "/account/identities" }, "To your sign-in providers"));
 }

@@ -2,6 +2,7 @@
 import { list } from "../api/people.ts";
 import type { Person, Role, Standing } from "../api/types.ts";
 import { el } from "../dom.ts";
+import { avatar } from "../parts/avatar.ts";
 import { choice, field } from "../parts/form.ts";
 import { row, tag } from "../parts/row.ts";
 import { rows } from "../parts/rows.ts";
@@ -48,7 +49,7 @@ export function people({ query, signal }: Visit): View {
 function shown(person: Person): HTMLElement {
   const name = `${person.first_name} ${person.last_name}`.trim() || person.username;
   const link = el("a", { href: `/admin/users/${encodeURIComponent(person.id)}`, "data-testid": "person-link" }, name);
-  return row({ title: [link, ...standing(person)], lines: [`${person.username} · ${person.email}`, `Here since ${day(person.created_at)}`] });
+  return row({ title: [avatar(person), link, ...standing(person)], lines: [`${person.username} · ${person.email}`, `Here since ${day(person.created_at)}`] });
 }
 
 /** What is special about somebody: the role, and whether the account may be used. */

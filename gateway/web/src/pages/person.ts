@@ -5,6 +5,7 @@ import { user } from "../api/session.ts";
 import { note } from "../announce.ts";
 import { el, fill, type Child } from "../dom.ts";
 import { forAdministrators } from "../parts/administrators.ts";
+import { avatar } from "../parts/avatar.ts";
 import { confirmed, type Question } from "../parts/confirm.ts";
 import { choice, form } from "../parts/form.ts";
 import { loaded } from "../parts/loaded.ts";
@@ -44,7 +45,8 @@ function shownPerson(first: Person, history: Rows<Happening>): HTMLElement {
     const name = `${somebody.first_name} ${somebody.last_name}`.trim() || somebody.username;
     entitle(name);
     const facts = el("p", { class: "lead" }, `${somebody.username} · ${somebody.email} · here since ${day(somebody.created_at)}`);
-    fill(place, el("h1", { class: "page-title" }, name), el("p", { class: "row-title", "data-testid": "standing" }, ...standing(somebody)), facts, ...controls(somebody, name, after));
+    const head = el("div", { class: "person-head" }, avatar(somebody, "large"), el("h1", { class: "page-title" }, name));
+    fill(place, head, el("p", { class: "row-title", "data-testid": "standing" }, ...standing(somebody)), facts, ...controls(somebody, name, after));
   };
   const after = async () => {
     show((await get(first.id)).data);

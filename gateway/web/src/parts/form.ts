@@ -64,6 +64,8 @@ export interface FormOptions {
   /** Anything between the fields and the button. */
   extra?: HTMLElement[];
   submit: string;
+  /** Sending cannot be undone. */
+  dangerous?: boolean;
   busy: string;
   send: () => Promise<void>;
   /** Turns a problem into a better one for this form, or deals with it and answers null. */
@@ -72,7 +74,7 @@ export interface FormOptions {
 
 export function form(options: FormOptions): HTMLFormElement {
   const alert = el("p", { class: "form-error", role: "alert", hidden: true, "data-testid": "form-error" });
-  const button = el("button", { type: "submit", class: "button", "data-testid": options.testid.replace(/-form$/, "-submit") }, options.submit);
+  const button = el("button", { type: "submit", class: options.dangerous ? "button button-danger" : "button", "data-testid": options.testid.replace(/-form$/, "-submit") }, options.submit);
   const element = el("form", { class: "form", novalidate: true, "data-testid": options.testid });
   element.append(...options.fields.map((each) => each.element), ...(options.extra ?? []), alert, button);
   const tell = (text: string | null) => {

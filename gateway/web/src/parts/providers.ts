@@ -1,20 +1,25 @@
-// Signing in by other providers: the buttons that lead there, and what comes back from there.
-import { exchange, providers } from "../api/providers.ts";
+// Other providers: the buttons that lead there, to sign in or to link an account, and what comes back from there.
+import { exchange, linkAddress, providers } from "../api/providers.ts";
 import { asProblem, isAbort } from "../api/problem.ts";
-import { el, fill } from "../dom.ts";
+import type { Provider } from "../api/types.ts";
+import { el, fill, write, type Child } from "../dom.ts";
 import { go, sameSite } from "../router.ts";
 import { errorState } from "./states.ts";
 
 /** Why a sign-in elsewhere came to nothing, in the words that the gateway sends people back with. */
 const TROUBLES: Record<string, string> = {
+  "unknown-provider": "One cannot sign in by that provider here any more.",
   "provider-away": "The provider does not answer at the moment. Try again, or sign in another way.",
   "refused-there": "The sign-in was broken off at the provider.",
   "start-again": "That sign-in was begun elsewhere, is over already, or took too long. Please start again.",
   "no-email": "The provider tells no e-mail address. Create an account here first.",
-  "email-unverified": "There is an account with your e-mail address, but the provider has not verified that it is yours. Sign in with your password.",
-  "email-unconfirmed": "There is an account with your e-mail address, but it was never confirmed here. Sign in with your password, or set a new one by e-mail.",
+  "email-unverified": "There is an account with your e-mail address, but the provider has not verified that it is yours. Sign in with your password, and link the provider in your account.",
+  "email-unconfirmed": "There is an account with your e-mail address, but it was never confirmed here. Sign in with your password, or set a new one by e-mail, and link the provider in your account.",
   "registration-closed": "New accounts are not taken here. Ask an administrator.",
   "account-closed": "This account is locked. Ask an administrator.",
+  "confirm-email": "Confirm your e-mail address first, by the link in the mail that was sent to it.",
+  "identity-taken": "Somebody else here signs in with that account of the provider. Use another one, or unlink it from that account first.",
+  "under-way": "Another sign-in with that account of the provider is under way. Try again in a minute.",
 };
 
 /** Shown only where there are any. They are links: the whole browser goes there. */
@@ -32,6 +37,30 @@ export function providerButtons(returnTo: string, signal: AbortSignal): HTMLElem
   // Whoever cannot be told of providers can still sign in by password.
   show().catch((thrown: unknown) => isAbort(thrown) || console.warn("the providers are not known", thrown));
   return place;
+}
+
+/** Buttons that link one's account: who it is has to be told with the token, which no link carries. */
+export function linkButtons(found: Provider[], returnTo: (provider: string) => string): Child[] {
+  if (found.length === 0) return [el("p", { class: "lead", "data-testid": "no-providers" }, "No other providers are set up here.")];
+  const alert = el("p", { class: "form-error", role: "alert", hidden: true, "data-testid": "link-problem" });
+  const begin = async (button: HTMLButtonElement, name: string) => {
+    button.disabled = true;
+    alert.hidden = true;
+    try {
+      location.assign(await linkAddress(name, returnTo(name)));
+    } catch (thrown) {
+      alert.hidden = false;
+      write(alert, asProblem(thrown).detail);
+    } finally {
+      button.disabled = false;
+    }
+  };
+  const buttons = found.map(({ name, label }) => {
+    const button = el("button", { type: "button", class: "button button-quiet", "data-testid": `link-${name}` }, `Link ${label}`);
+    button.addEventListener("click", () => void begin(button, name));
+    return button;
+  });
+  return [el("p", { class: "lead" }, "You sign in there once, and can sign in here by it from then on."), alert, el("div", { class: "actions" }, ...buttons)];
 }
 
 export function troubleThere(word: string | null): HTMLElement | null {

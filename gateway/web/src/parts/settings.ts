@@ -5,7 +5,9 @@ const PAGES: [path: string, text: string][] = [
   ["/account", "Profile"],
   ["/account/preferences", "Preferences"],
   ["/account/sessions", "Sessions"],
+  ["/account/identities", "Sign-in providers"],
   ["/account/keys", "API keys"],
+  ["/account/data", "Your data"],
 ];
 
 export function settings(title: string, ...parts: Child[]): HTMLElement {
