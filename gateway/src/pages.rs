@@ -66,6 +66,9 @@ fn is_page(path: &str) -> bool {
             | "account/preferences"
             | "account/sessions"
             | "account/keys"
+            | "account/identities"
+            | "account/data"
+            | "goodbye"
             | "admin/users"
     );
     let one_of = |folder: &str| path.strip_prefix(folder).is_some_and(is_one);

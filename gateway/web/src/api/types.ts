@@ -4,12 +4,9 @@ import type { components } from "./generated/schema.ts";
 type Schemas = components["schemas"];
 type Whole<T> = { [Field in keyof T]-?: NonNullable<T[Field]> };
 
+export type User = Schemas["User"];
 /** Where somebody's picture is, if there is one. */
-export interface Pictured {
-  avatar_url?: string | null;
-}
-
-export type User = Schemas["User"] & Pictured;
+export type Pictured = Pick<User, "avatar_url">;
 export type SignedIn = Schemas["SignedIn"];
 export type Renewal = Schemas["Renewal"];
 export type Registration = Schemas["Registration"];
@@ -42,7 +39,7 @@ export type Provider = Schemas["ProviderShown"];
 /** Who one is at a provider. */
 export type Identity = Schemas["IdentityShown"];
 /** Somebody, as administrators see them: nothing is left out for those. */
-export type Person = Whole<Omit<Schemas["Person"], "erase_at" | "avatar_url">> & Pick<Schemas["Person"], "erase_at"> & Pictured;
+export type Person = Whole<Omit<Schemas["Person"], "erase_at" | "avatar_url">> & Pick<Schemas["Person"], "erase_at" | "avatar_url">;
 /** Whether an account may be used. */
 export type Standing = Schemas["UserStatus"];
 /** Something that was done to an account. */

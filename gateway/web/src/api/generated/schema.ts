@@ -709,6 +709,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/users/{id}/avatar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A person's picture: a square JPEG of 256 by 256 pixels, for everybody. */
+        get: operations["get_avatar"];
+        /**
+         * Sets a person's picture: a JPEG, PNG, WebP or GIF file of at most 10 MiB as the body.
+         * @description The middle of it is shown, in 256 by 256 pixels; of one that moves, its beginning. Nothing else that is in the file is kept,
+         *     such as where it was taken.
+         */
+        put: operations["set_avatar"];
+        post?: never;
+        /** Removes a person's picture. Quiet when there is none. */
+        delete: operations["remove_avatar"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/users/{id}/export": {
         parameters: {
             query?: never;
@@ -1245,8 +1268,13 @@ export interface components {
             /** @description What stands behind `#token=` in the link. */
             token: string;
         };
-        /** @description A person. All but the first three is for the person and administrators, and left out for others. */
+        /** @description A person. All but the first four is for the person and administrators, and left out for others. */
         Person: {
+            /**
+             * @description Where the picture is; left out when there is none.
+             * @example /api/users/0197f0f4-3c00-7000-8000-000000000001/avatar?v=5f1d7a84e2b9c036
+             */
+            avatar_url?: string | null;
             /** Format: date-time */
             created_at: string;
             /** @example ada@example.org */
@@ -1542,6 +1570,11 @@ export interface components {
         };
         /** @description An account as its owner sees it. */
         User: {
+            /**
+             * @description Where the picture is; left out when there is none.
+             * @example /api/users/0197f0f4-3c00-7000-8000-000000000001/avatar?v=5f1d7a84e2b9c036
+             */
+            avatar_url?: string | null;
             /** Format: date-time */
             created_at: string;
             email: string;
@@ -2739,6 +2772,7 @@ export interface operations {
                      *       "expires_in": 900,
                      *       "refresh_token": "text",
                      *       "user": {
+                     *         "avatar_url": "/api/users/0197f0f4-3c00-7000-8000-000000000001/avatar?v=5f1d7a84e2b9c036",
                      *         "created_at": "2026-11-21T08:00:00Z",
                      *         "email": "text",
                      *         "email_confirmed": true,
@@ -3183,6 +3217,7 @@ export interface operations {
                      *       "expires_in": 900,
                      *       "refresh_token": "text",
                      *       "user": {
+                     *         "avatar_url": "/api/users/0197f0f4-3c00-7000-8000-000000000001/avatar?v=5f1d7a84e2b9c036",
                      *         "created_at": "2026-11-21T08:00:00Z",
                      *         "email": "text",
                      *         "email_confirmed": true,
@@ -3454,6 +3489,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "avatar_url": "/api/users/0197f0f4-3c00-7000-8000-000000000001/avatar?v=5f1d7a84e2b9c036",
                      *       "created_at": "2026-11-21T08:00:00Z",
                      *       "email": "text",
                      *       "email_confirmed": true,
@@ -3546,6 +3582,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "avatar_url": "/api/users/0197f0f4-3c00-7000-8000-000000000001/avatar?v=5f1d7a84e2b9c036",
                      *       "created_at": "2026-11-21T08:00:00Z",
                      *       "email": "text",
                      *       "email_confirmed": true,
@@ -3671,6 +3708,7 @@ export interface operations {
                      *       "expires_in": 900,
                      *       "refresh_token": "text",
                      *       "user": {
+                     *         "avatar_url": "/api/users/0197f0f4-3c00-7000-8000-000000000001/avatar?v=5f1d7a84e2b9c036",
                      *         "created_at": "2026-11-21T08:00:00Z",
                      *         "email": "text",
                      *         "email_confirmed": true,
@@ -3755,6 +3793,7 @@ export interface operations {
                      *       "expires_in": 900,
                      *       "refresh_token": "text",
                      *       "user": {
+                     *         "avatar_url": "/api/users/0197f0f4-3c00-7000-8000-000000000001/avatar?v=5f1d7a84e2b9c036",
                      *         "created_at": "2026-11-21T08:00:00Z",
                      *         "email": "text",
                      *         "email_confirmed": true,
@@ -3876,6 +3915,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "avatar_url": "/api/users/0197f0f4-3c00-7000-8000-000000000001/avatar?v=5f1d7a84e2b9c036",
                      *       "created_at": "2026-11-21T08:00:00Z",
                      *       "email": "text",
                      *       "email_confirmed": true,
@@ -4343,6 +4383,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "avatar_url": "/api/users/0197f0f4-3c00-7000-8000-000000000001/avatar?v=5f1d7a84e2b9c036",
                      *       "created_at": "2026-11-21T08:00:00Z",
                      *       "email": "text",
                      *       "email_confirmed": true,
@@ -4435,6 +4476,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "avatar_url": "/api/users/0197f0f4-3c00-7000-8000-000000000001/avatar?v=5f1d7a84e2b9c036",
                      *       "created_at": "2026-11-21T08:00:00Z",
                      *       "email": "text",
                      *       "email_confirmed": true,
@@ -5677,6 +5719,7 @@ export interface operations {
                      * @example {
                      *       "items": [
                      *         {
+                     *           "avatar_url": "/api/users/0197f0f4-3c00-7000-8000-000000000001/avatar?v=5f1d7a84e2b9c036",
                      *           "created_at": "2026-11-21T08:00:00Z",
                      *           "email": "ada@example.org",
                      *           "email_confirmed": true,
@@ -5786,6 +5829,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "avatar_url": "/api/users/0197f0f4-3c00-7000-8000-000000000001/avatar?v=5f1d7a84e2b9c036",
                      *       "created_at": "2026-11-21T08:00:00Z",
                      *       "email": "ada@example.org",
                      *       "email_confirmed": true,
@@ -5875,6 +5919,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "avatar_url": "/api/users/0197f0f4-3c00-7000-8000-000000000001/avatar?v=5f1d7a84e2b9c036",
                      *       "created_at": "2026-11-21T08:00:00Z",
                      *       "email": "ada@example.org",
                      *       "email_confirmed": true,
@@ -6195,6 +6240,331 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["Limited"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Defect"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_avatar: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description From the answer to a command: this query waits, at most 5 seconds, until it can show what that did.
+                 * @example 3:1042
+                 */
+                "Consistency-Token"?: components["parameters"]["Consistency-Token"];
+                /**
+                 * @description The `ETag` of what the caller has. If it is still that, the answer is 304.
+                 * @example "v3-5d41"
+                 */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
+                };
+            };
+            /** @description Not changed since the ETag in If-None-Match */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignInNeeded"];
+            403: components["responses"]["NotAllowed"];
+            /** @description There is none */
+            404: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["AddressTooLong"];
+            429: components["responses"]["Limited"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Defect"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    set_avatar: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Sent again within 24 hours, the same key with the same body has no second effect and gives the first answer again.
+                 * @example 9b1d7c1e-6f0a-4c6e-9a57-1c1f2f9a3b10
+                 */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /**
+                 * @description The `ETag` of the version to change, or `*` for any. Another version is answered 412.
+                 * @example "v3"
+                 */
+                "If-Match"?: components["parameters"]["If-Match"];
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description The file */
+        requestBody: {
+            content: {
+                "image/gif": string;
+                "image/jpeg": string;
+                "image/png": string;
+                "image/webp": string;
+            };
+        };
+        responses: {
+            /** @description The person, with the address of the picture */
+            200: {
+                headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "avatar_url": "/api/users/0197f0f4-3c00-7000-8000-000000000001/avatar?v=5f1d7a84e2b9c036",
+                     *       "created_at": "2026-11-21T08:00:00Z",
+                     *       "email": "ada@example.org",
+                     *       "email_confirmed": true,
+                     *       "erase_at": "2026-11-21T08:00:00Z",
+                     *       "first_name": "Ada",
+                     *       "id": "0192f3a0-1111-7222-8333-444455556666",
+                     *       "last_name": "Lovelace",
+                     *       "role": "viewer",
+                     *       "status": "active",
+                     *       "updated_at": "2026-11-21T08:00:00Z",
+                     *       "username": "ada"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else's */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is none */
+            404: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            408: components["responses"]["TookTooLong"];
+            /** @description It was changed meanwhile */
+            412: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file is too large */
+            413: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["AddressTooLong"];
+            /** @description Not a picture of these kinds */
+            415: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The picture is broken, or has too many pixels */
+            422: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["Limited"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Defect"];
+            /** @description Too many are made at the moment */
+            503: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_avatar: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Sent again within 24 hours, the same key with the same body has no second effect and gives the first answer again.
+                 * @example 9b1d7c1e-6f0a-4c6e-9a57-1c1f2f9a3b10
+                 */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /**
+                 * @description The `ETag` of the version to change, or `*` for any. Another version is answered 412.
+                 * @example "v3"
+                 */
+                "If-Match"?: components["parameters"]["If-Match"];
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description There is none any more */
+            204: {
+                headers: {
+                    "Consistency-Token": components["headers"]["Consistency-Token"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else's */
+            403: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such person */
+            404: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed meanwhile */
+            412: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            414: components["responses"]["AddressTooLong"];
+            422: components["responses"]["Invalid"];
             429: components["responses"]["Limited"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["Defect"];
@@ -6539,6 +6909,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "avatar_url": "/api/users/0197f0f4-3c00-7000-8000-000000000001/avatar?v=5f1d7a84e2b9c036",
                      *       "created_at": "2026-11-21T08:00:00Z",
                      *       "email": "ada@example.org",
                      *       "email_confirmed": true,
@@ -6659,6 +7030,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "avatar_url": "/api/users/0197f0f4-3c00-7000-8000-000000000001/avatar?v=5f1d7a84e2b9c036",
                      *       "created_at": "2026-11-21T08:00:00Z",
                      *       "email": "text",
                      *       "email_confirmed": true,
@@ -6786,6 +7158,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "avatar_url": "/api/users/0197f0f4-3c00-7000-8000-000000000001/avatar?v=5f1d7a84e2b9c036",
                      *       "created_at": "2026-11-21T08:00:00Z",
                      *       "email": "ada@example.org",
                      *       "email_confirmed": true,
