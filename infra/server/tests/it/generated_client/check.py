@@ -8,12 +8,15 @@ import jwt
 from spool_client import AuthenticatedClient, Client
 from spool_client.api.accounts import login, profile, register
 from spool_client.api.uploads import upload_video
+from spool_client.api.users import get_avatar, set_avatar
 from spool_client.api.videos import change_video, delete_video, get_video, list_videos
 from spool_client.models import Credentials, Problem, Registration, UploadForm, VideoChange, Visibility
 from spool_client.types import File
 
 # Long enough for any machine; a server that never answers fails the check instead of hanging it.
 PATIENCE_S = 60.0
+# One white pixel.
+GIF = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
 
 
 def done(answer, status):
@@ -51,6 +54,11 @@ def check(base, film):
     assert believed(base, signed_in.access_token)["sub"] == str(registered.user.id)
     person = AuthenticatedClient(base_url=base, token=signed_in.access_token, timeout=PATIENCE_S)
     assert done(profile.sync_detailed(client=person), 200).username == name
+
+    account = registered.user.id
+    seen = done(set_avatar.sync_detailed(account, client=person, body=File(payload=GIF)), 200)
+    assert seen.avatar_url.startswith(f"/api/users/{account}/avatar"), seen
+    assert done(get_avatar.sync_detailed(account, client=anybody), 200).payload.read()[:2] == b"\xff\xd8"
 
     with film.open("rb") as content:
         form = UploadForm(title="A film", visibility=Visibility.PRIVATE, file=File(payload=content, file_name=film.name, mime_type="video/mp4"))
