@@ -280,7 +280,12 @@ impl Active {
                 if !self.reset.as_ref().is_some_and(good) {
                     return Err(Refusal::LinkOver);
                 }
-                Ok(self.with_password(password_hash, PasswordChange::ByLink, None))
+                let mut events = self.with_password(password_hash, PasswordChange::ByLink, None);
+                if !self.email_confirmed {
+                    // The link was sent to no other address, and another address makes it void.
+                    events.push(Event::EmailConfirmed(EmailConfirmed { email: self.email }));
+                }
+                Ok(events)
             }
             Command::RequestEmailConfirmation => {
                 let just_asked = self.confirmation_at.is_some_and(|at| now - at < MAIL_PAUSE);

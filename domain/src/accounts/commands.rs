@@ -59,7 +59,7 @@ pub enum Command {
         /// When the link is worth nothing any more.
         expires_at: Timestamp,
     },
-    /// Somebody came by the one-time link. All sessions end.
+    /// Somebody came by the one-time link, and so reads what is sent to the e-mail address. All sessions end.
     ResetPassword {
         /// The number in the link.
         number: u32,

@@ -133,10 +133,16 @@ fn a_link_for_a_new_password_is_good_once_for_a_while_and_until_the_next() {
     given::<Account>(&once)
         .when(ask(later), later)
         .then(&[asked(2, later)]);
+    let confirmed = Event::EmailConfirmed(EmailConfirmed { email: EMAIL });
+    let signed_out = ended(PHONE, SessionEnd::PasswordChanged);
     given::<Account>(&once).when(reset(1), soon).then(&[
         with_password(PasswordChange::ByLink),
-        ended(PHONE, SessionEnd::PasswordChanged),
+        signed_out.clone(),
+        confirmed.clone(),
     ]);
+    given::<Account>(&[&once[..], &[confirmed]].concat())
+        .when(reset(1), soon)
+        .then(&[with_password(PasswordChange::ByLink), signed_out]);
     given::<Account>(&once)
         .when(reset(1), NOW + HOUR)
         .then_refused(Refusal::LinkOver);

@@ -59,7 +59,7 @@ pub const fn word(scope: Scope) -> &'static str {
 pub enum Need {
     Nothing,
     Scope(Scope),
-    /// Passwords, sessions and keys are for persons only.
+    /// Passwords, sessions, keys and the archive of everything are for persons only.
     Person,
 }
 
@@ -76,6 +76,8 @@ pub fn needed(method: &Method, route: &str) -> Need {
         (Some("api"), Some("auth"), _) => Need::Person,
         (Some("api"), Some("users"), None) => Need::Scope(Scope::Admin),
         (Some("api"), Some("users"), Some(_)) => match (reads, parts.next()) {
+            // All that is kept about somebody at once is for nobody who only found a key.
+            (true, Some("export")) => Need::Person,
             (true, _) => Need::Scope(Scope::AccountRead),
             (false, Some("profile" | "preferences" | "avatar")) => Need::Scope(Scope::AccountWrite),
             (false, _) => Need::Scope(Scope::Admin),
@@ -106,9 +108,10 @@ mod tests {
             (Method::POST, "/api/auth/api-keys", Need::Person),
             (Method::PUT, "/api/auth/change-password", Need::Person),
             (Method::GET, "/api/users", Need::Scope(Scope::Admin)),
+            (Method::GET, "/api/users/{id}/export", Need::Person),
             (
                 Method::GET,
-                "/api/users/{id}/export",
+                "/api/users/{id}/stats",
                 Need::Scope(Scope::AccountRead),
             ),
             (

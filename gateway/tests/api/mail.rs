@@ -149,7 +149,10 @@ async fn a_forgotten_password_is_replaced_once_and_all_sessions_end() {
     check(&short, 422);
     assert_eq!(short.json()["errors"][0]["pointer"], "/password");
     check(&world.get("/api/auth/profile").by(&ada).send().await, 200);
+    assert!(!world.is_confirmed(account(&ada)).await);
     check(&world.reset(&token, "a new password").await, 204);
+    // Whoever has the link reads what is sent there.
+    assert!(world.is_confirmed(account(&ada)).await);
     check(&world.get("/api/auth/profile").by(&ada).send().await, 401);
     let renewal = json!({ "refresh_token": ada.refresh_token });
     check(
