@@ -295,7 +295,7 @@ async fn leave(gateway: Gateway, headers: &HeaderMap, leaving: Leaving) -> Resul
             caller.session()?
         }
     };
-    let ask = Ask::fresh(Actor::Anonymous);
+    let ask = gateway.as_person(account, Ask::fresh(Actor::Anonymous)).await?;
     let command = Command::EndSession {
         session,
         reason: SessionEnd::LoggedOut,

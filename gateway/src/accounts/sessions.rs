@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use spool_commands::accounts::{email_place, username_place};
 use spool_commands::{Ask, Token, ids};
 use spool_domain::accounts::{Account, Command, Registered};
-use spool_domain::actors::Role;
+use spool_domain::actors::{Actor, Role};
 use spool_domain::ids::{AccountId, SessionId};
 use spool_domain::sealed::Sealed;
 use spool_domain::time::{Millis, Timestamp};
@@ -173,7 +173,8 @@ impl Gateway {
             expires_at,
             client: Some(self.sealed_text(account, client, CLIENT).await?),
         };
-        let outcome = self.give_account(account, command, ask.then("session")).await?;
+        let ask = self.as_person(account, ask.then("session")).await?;
+        let outcome = self.give_account(account, command, ask).await?;
         Ok((
             Refresh {
                 account,
@@ -182,6 +183,21 @@ impl Gateway {
             },
             outcome.token,
         ))
+    }
+
+    /// The question in the name of the account's person, as who asks has just proved to be.
+    pub(super) async fn as_person(&self, account: AccountId, ask: Ask) -> Result<Ask, Problem> {
+        let (state, _) = self.parts().commands.state::<Account>(account.stream()).await?;
+        Ok(match state {
+            Account::Active(active) => Ask {
+                actor: Actor::Person {
+                    account,
+                    role: active.role,
+                },
+                ..ask
+            },
+            Account::Unregistered | Account::Void | Account::Erased => ask,
+        })
     }
 
     pub(crate) async fn signed_in(&self, refresh: Refresh) -> Result<SignedIn, Problem> {
