@@ -45,6 +45,8 @@ use utoipa_axum::routes;
 const RETURN_TO_MAX_BYTES: usize = 2_000;
 /// The longest that a provider's answer to the browser may be in each of its parts.
 const ANSWER_MAX_BYTES: usize = 8_192;
+/// As much of what a provider says about a failure as is logged.
+const REASON_MAX_CHARS: usize = 300;
 
 pub fn routes() -> OpenApiRouter<Gateway> {
     OpenApiRouter::new()
@@ -87,6 +89,8 @@ struct Answer {
     code: Option<String>,
     /// Why there is no code.
     error: Option<String>,
+    /// The same in words, for whoever looks after it.
+    error_description: Option<String>,
     /// Who answers (RFC 9207).
     iss: Option<String>,
 }
@@ -320,7 +324,11 @@ impl Gateway {
                     Trouble::RefusedThere
                 }
                 // What the operator has to put right: a scope or an address that the provider does not know.
-                _ => not_believed(format!("the provider answered {error:?}")),
+                _ => {
+                    let words = answer.error_description.unwrap_or_default();
+                    let words: String = words.chars().take(REASON_MAX_CHARS).collect();
+                    not_believed(format!("the provider answered {error:?}: {words:?}"))
+                }
             });
         }
         let code = answer.code.filter(|code| code.len() <= ANSWER_MAX_BYTES);

@@ -20,7 +20,7 @@ use spool_platform::config::Oidc;
 use std::sync::Arc;
 
 /// Signatures with a key that the issuer publishes; never by a secret that is shared, and never none.
-const ALGORITHMS: [CoreJwsSigningAlgorithm; 10] = [
+const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
@@ -29,7 +29,6 @@ const ALGORITHMS: [CoreJwsSigningAlgorithm; 10] = [
     CoreJwsSigningAlgorithm::RsaSsaPssSha512,
     CoreJwsSigningAlgorithm::EcdsaP256Sha256,
     CoreJwsSigningAlgorithm::EcdsaP384Sha384,
-    CoreJwsSigningAlgorithm::EcdsaP521Sha512,
     CoreJwsSigningAlgorithm::EdDsa,
 ];
 const SCOPES: &str = "openid email profile";

@@ -93,7 +93,7 @@ impl Vouching {
         let now = now_ms as f64 / 1000.0;
         let has_begun = time("nbf").is_none_or(|nbf| nbf <= now + LEEWAY_SECONDS as f64);
         let goes_on = time("exp").is_some_and(|exp| exp > now);
-        if !(has_begun && goes_on) {
+        if !(has_begun && goes_on) || is_id_token(&decoded.claims) {
             return Err(Problem::sign_in_needed());
         }
         Ok(decoded.claims)
@@ -110,6 +110,12 @@ impl Vouching {
         });
         meant.max_by_key(rank)
     }
+}
+
+/// Whether a token says to a client who signed in, and is none to show to others: where the audience is also the id of a client, nothing
+/// else tells the two apart. `at_hash` is of `OpenID` Connect Core, section 3.1.3.6; `typ` is Keycloak's word.
+fn is_id_token(claims: &Value) -> bool {
+    claims.get("at_hash").is_some() || claims.get("typ").is_some_and(|kind| kind == "ID")
 }
 
 impl Gateway {
@@ -183,4 +189,22 @@ fn roles(text: &str) -> Vec<(String, Role)> {
 fn rank(role: &Role) -> usize {
     let place = ROLES.iter().position(|(_, known)| known == role);
     place.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_tells_a_client_who_signed_in_is_no_token_to_show() {
+        for (claims, is_one) in [
+            (json!({"aud": "films", "typ": "Bearer"}), false),
+            (json!({"aud": "films"}), false),
+            (json!({"aud": "films", "typ": "ID"}), true),
+            (json!({"aud": "films", "at_hash": "x"}), true),
+        ] {
+            assert_eq!(is_id_token(&claims), is_one, "{claims}");
+        }
+    }
 }
