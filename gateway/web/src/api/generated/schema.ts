@@ -2956,6 +2956,8 @@ export interface operations {
                 code?: string;
                 /** @description Why there is no code. */
                 error?: string;
+                /** @description The same in words, for whoever looks after it. */
+                error_description?: string;
                 /** @description Who answers (RFC 9207). */
                 iss?: string;
                 state?: string;
