@@ -249,6 +249,8 @@ async function administrate() {
   check("who is deleted cannot sign in", [401, 403].includes(await login(passwords.third)));
   await decide("restore", "Viewer");
   check("who is restored can", (await login(passwords.third)) === 200);
+  // The trail is read anew behind what is shown of the person.
+  await page.locator(at("trail"), { hasText: "restored" }).waitFor();
   const told = await page.locator(at("trail")).innerText();
   check("the trail tells what happened", ["locked", "deleted", "restored"].every((word) => told.toLowerCase().includes(word)), told);
 }
