@@ -167,11 +167,11 @@ impl Gateway {
         &self.0.directory
     }
 
-    /// Whoever makes an archive of a person's data takes one.
     pub(crate) fn pictures(&self) -> &Pictures {
         &self.0.pictures
     }
 
+    /// Whoever makes an archive of a person's data takes one.
     pub(crate) fn exports(&self) -> &Arc<Semaphore> {
         &self.0.exports
     }

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use shown::RoleWord;
 use shown::{Person, StatusWord};
 pub(crate) use shown::{avatar_url, version_of, version_of_row};
-use spool_domain::accounts::Account;
+use spool_domain::accounts::{Account, Active};
 use spool_domain::ids::AccountId;
 use spool_domain::text::check_line;
 use spool_projections::accounts::List;
@@ -230,11 +230,11 @@ fn word<T: serde::de::DeserializeOwned>(
 }
 
 impl Gateway {
-    /// 404 unless there is such an account.
-    async fn there(&self, account: AccountId) -> Result<(), Problem> {
+    /// The account, or 404.
+    async fn there(&self, account: AccountId) -> Result<Active, Problem> {
         let (state, _) = self.parts().commands.state::<Account>(account.stream()).await?;
         match state {
-            Account::Active(_) => Ok(()),
+            Account::Active(active) => Ok(*active),
             Account::Unregistered | Account::Void | Account::Erased => Err(Problem::not_found("user")),
         }
     }

@@ -136,7 +136,7 @@ pub enum Command {
     },
     /// The person is to have another role. Quiet when it is that one.
     ChangeRole {
-        /// Whose account this is: the stream\'s own id.
+        /// Whose account this is: the stream's own id.
         account: AccountId,
         /// The role.
         role: Role,
@@ -145,14 +145,14 @@ pub enum Command {
     },
     /// The account is to be locked: no way in, and all sessions end. Quiet when it is.
     Disable {
-        /// Whose account this is: the stream\'s own id.
+        /// Whose account this is: the stream's own id.
         account: AccountId,
         /// Who asks: an administrator or the system.
         by: Actor,
     },
     /// The account is to be unlocked. Quiet when it is not locked.
     Enable {
-        /// Whose account this is: the stream\'s own id.
+        /// Whose account this is: the stream's own id.
         account: AccountId,
         /// Who asks: an administrator or the system.
         by: Actor,
@@ -160,7 +160,7 @@ pub enum Command {
     /// The account is to be gone. Nobody can use it any more, and from `erase_at` on nobody can read anything about the
     /// person; until then an administrator can bring it back. Asked again, an earlier `erase_at` counts.
     Delete {
-        /// Whose account this is: the stream\'s own id.
+        /// Whose account this is: the stream's own id.
         account: AccountId,
         /// Who asks: the owner, an administrator or the system.
         by: Actor,
@@ -169,7 +169,7 @@ pub enum Command {
     },
     /// A deleted account that is not erased is to be back.
     Restore {
-        /// Whose account this is: the stream\'s own id.
+        /// Whose account this is: the stream's own id.
         account: AccountId,
         /// Who asks: an administrator or the system.
         by: Actor,

@@ -1,4 +1,4 @@
-//! API keys: what programs show instead of signing in. ApiKeyInfo once; only a hash is kept.
+//! API keys: what programs show instead of signing in. Shown once; only a hash is kept.
 
 use super::NO_STORE;
 use crate::asking::{Asking, consistency_header, done};

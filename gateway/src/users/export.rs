@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures_util::stream::poll_fn;
 use serde::Deserialize;
 use serde_json::json;
-use spool_domain::accounts::{Account, Active};
+use spool_domain::accounts::Active;
 use spool_domain::ids::{AccountId, JobId};
 use spool_domain::sealed::Sealed;
 use spool_projections::catalogue::{List, Of, Video};
@@ -88,14 +88,7 @@ pub(super) async fn export(
     for view in ["accounts", "catalogue", "jobs", "audit"] {
         gateway.wait_for(view, asking.token()).await?;
     }
-    let (state, _) = gateway
-        .parts()
-        .commands
-        .state::<Account>(account.stream())
-        .await?;
-    let Account::Active(active) = state else {
-        return Err(Problem::not_found("user"));
-    };
+    let active = gateway.there(account).await?;
     let permit = gateway.exports().clone().try_acquire_owned();
     let permit = permit.map_err(|_| Problem::unavailable("many archives are made at the moment"))?;
     let (sender, mut receiver) = mpsc::channel(PIECES);

@@ -186,6 +186,14 @@ async fn others_see_what_is_public_of_a_person_and_no_more() {
     }
     let nobody = "/api/users/00000000-0000-4000-8000-000000000000";
     check(&world.get(nobody).by(&admin).send().await, 404);
+    for part in ["profile", "preferences", "stats", "audit", "export", "avatar"] {
+        check(
+            &world.get(&format!("{nobody}/{part}")).by(&admin).send().await,
+            404,
+        );
+    }
+    let wanted = world.put(&format!("{nobody}/preferences")).by(&admin);
+    check(&wanted.json(&json!({"theme": "dark"})).send().await, 404);
     check(
         &world
             .put(nobody)
