@@ -16,6 +16,10 @@ use crate::AppendError;
 /// sleeping thread wakes.
 const SPIN: Duration = Duration::from_micros(40);
 
+/// How long it looks at most: callers who have more to do than to append would go on coming while it burns the core that they
+/// could do it on.
+const SPIN_MAX: Duration = Duration::from_micros(100);
+
 pub struct Queue {
     state: Mutex<State>,
     arrived: Condvar,
@@ -62,8 +66,19 @@ pub struct Patience {
     pub expected: usize,
     /// How long to wait for all of them.
     pub window: Duration,
+    /// Whether to wait for more than the first.
+    pub waits: bool,
     /// How long to wait for the first.
     pub idle: Option<Duration>,
+}
+
+/// How those come who are expected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Sooner than a sleeping thread wakes.
+    Fast,
+    /// One after another, for they have more to do than to append.
+    Slow,
 }
 
 /// Why the writer got to run.
@@ -132,13 +147,16 @@ impl Queue {
     }
 
     /// Blocks until there is something to do, and takes what waits. What the disk costs is the sync, so it pays to wait
-    /// a moment for callers who were just answered and are about to append again.
-    pub fn gather(&self, backlog: &mut VecDeque<Pending>, patience: &Patience) -> Wake {
-        if patience.expected > 1 {
-            self.spin(patience.expected);
-        }
+    /// a moment for callers who were just answered and are about to append again; how these came is returned as well.
+    pub fn gather(&self, backlog: &mut VecDeque<Pending>, patience: &Patience) -> (Wake, Option<Pace>) {
+        let expects = patience.waits && patience.expected > 1;
+        let pace = match expects {
+            true => self.spin(patience.expected),
+            false => None,
+        };
         let mut state = self.lock();
-        if state.waiting.len() < patience.expected && patience.expected > 1 && patience.window > SPIN {
+        let may_wait = expects && pace != Some(Pace::Slow) && patience.window > SPIN;
+        if may_wait && state.waiting.len() < patience.expected {
             state = self.sleep(state, patience.expected, Some(patience.window));
         }
         if state.waiting.is_empty() {
@@ -154,11 +172,11 @@ impl Queue {
             }
             self.count.0.store(0, Ordering::Relaxed);
             state.runtime = None;
-            return Wake::Work;
+            return (Wake::Work, pace);
         }
         match state.phase {
-            Phase::Open => Wake::Idle,
-            Phase::Closing | Phase::Stopped => Wake::Closing,
+            Phase::Open => (Wake::Idle, pace),
+            Phase::Closing | Phase::Stopped => (Wake::Closing, pace),
         }
     }
 
@@ -195,16 +213,23 @@ impl Queue {
         self.arrived.notify_one();
     }
 
-    /// Looks until all who are expected wait, as long as they keep coming. Whoever else can run goes first.
-    fn spin(&self, expected: usize) {
-        let (mut seen, mut seen_at) = (0, Instant::now());
+    /// Looks until all who are expected wait, as long as they keep coming, and come quickly. Whoever else can run goes first.
+    fn spin(&self, expected: usize) -> Option<Pace> {
+        let begun = Instant::now();
+        let (mut seen, mut seen_at) = (0, begun);
         loop {
-            let count = self.count.0.load(Ordering::Relaxed);
+            let (count, now) = (self.count.0.load(Ordering::Relaxed), Instant::now());
             if count != seen {
-                (seen, seen_at) = (count, Instant::now());
+                (seen, seen_at) = (count, now);
             }
-            if count >= expected || seen_at.elapsed() > SPIN {
-                return;
+            if count >= expected {
+                return Some(Pace::Fast);
+            }
+            if now - seen_at > SPIN {
+                return None;
+            }
+            if now - begun > SPIN_MAX {
+                return Some(Pace::Slow);
             }
             // Not too often: each look takes the count away from those who add to it.
             for _ in 0..16 {

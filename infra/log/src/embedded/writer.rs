@@ -16,7 +16,7 @@ use super::format::{
 use super::index::SegmentIndex;
 use super::position::Position;
 use super::prepare::Preparer;
-use super::queue::{Patience, Pending, Wake};
+use super::queue::{Pace, Patience, Pending, Wake};
 use super::recover;
 use super::segment::{Segment, is_full};
 use crate::{AppendError, Fatal, Operation};
@@ -114,10 +114,11 @@ impl Writer {
         let patience = Patience {
             expected: self.tempo.expected,
             window: self.tempo.window(),
+            waits: self.tempo.waits(),
             idle,
         };
-        let wake = self.shared.queue.gather(&mut self.backlog, &patience);
-        self.tempo.gathered(self.backlog.len());
+        let (wake, pace) = self.shared.queue.gather(&mut self.backlog, &patience);
+        self.tempo.gathered(self.backlog.len(), pace);
         wake
     }
 
@@ -387,6 +388,8 @@ struct Tempo {
     expected: usize,
     /// How often in a row waiting did not bring those who were expected.
     disappointed: u32,
+    /// For so many batches more those who are expected are taken to come slowly.
+    slow: u32,
 }
 
 impl Tempo {
@@ -402,8 +405,19 @@ impl Tempo {
         (self.commit / 4).min(WINDOW_MAX) / (1 << self.disappointed.min(8))
     }
 
-    fn gathered(&mut self, count: usize) {
+    /// Callers who have much to do between two appends need the core that waiting for them would take, and the disk has nothing
+    /// to do meanwhile: they are not waited for.
+    const fn waits(&self) -> bool {
+        self.slow == 0
+    }
+
+    fn gathered(&mut self, count: usize, pace: Option<Pace>) {
         const TRY_AGAIN_AFTER: u32 = 64;
+        if pace == Some(Pace::Slow) {
+            self.slow = TRY_AGAIN_AFTER;
+        } else {
+            self.slow = self.slow.saturating_sub(1);
+        }
         let enough = 4 * count >= 3 * self.expected;
         self.disappointed = if enough || self.disappointed >= TRY_AGAIN_AFTER {
             0
@@ -414,3 +428,24 @@ impl Tempo {
 }
 
 const UNPOISONED: &str = "nothing panics while it holds this";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_who_come_slowly_are_not_waited_for_until_they_are_looked_at_again() {
+        let mut tempo = Tempo::default();
+        assert!(tempo.waits());
+        tempo.gathered(1, Some(Pace::Slow));
+        let batches = (0..1_000).take_while(|_| {
+            let is_slow = !tempo.waits();
+            tempo.gathered(1, None);
+            is_slow
+        });
+        assert_eq!(batches.count(), 64);
+        assert!(tempo.waits());
+        tempo.gathered(1, Some(Pace::Fast));
+        assert!(tempo.waits());
+    }
+}
