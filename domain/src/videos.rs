@@ -3,7 +3,7 @@
 use crate::actors::Actor;
 use crate::decider::Decider;
 use crate::ids::{AccountId, UploadId};
-use crate::sealed::Sealed;
+use crate::sealed::unmarked;
 use crate::text::{
     Complaint, DESCRIPTION_MAX_CHARS, TITLE_MAX_CHARS, check_file_name, check_line, check_lines,
 };
@@ -71,8 +71,8 @@ pub struct Uploaded {
     pub source: Source,
 }
 
-/// What the owner says about the video. The texts come sealed with the owner's key, as
-/// [`Sealed::marked`](crate::sealed::Sealed::marked) writes them; those of logs of before are in the clear.
+/// What the owner says about the video. The texts come sealed with the owner's key, behind
+/// [`MARK`](crate::sealed::MARK); those of logs of before are in the clear.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Described {
     /// One line, at most 200 characters.
@@ -171,7 +171,7 @@ fn check_unless_sealed(
     text: &str,
     check: impl FnOnce(&str) -> Result<(), Complaint>,
 ) -> Result<(), Complaint> {
-    match Sealed::unmarked(text) {
+    match unmarked(text) {
         Some(_) => Ok(()),
         None => check(text),
     }

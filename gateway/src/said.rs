@@ -7,10 +7,10 @@ use crate::gateway::Gateway;
 use crate::problem::Problem;
 use spool_domain::actors::Role;
 use spool_domain::ids::{AccountId, VideoId};
-use spool_domain::sealed::Sealed;
+use spool_domain::sealed::{MARK, unmarked};
 use spool_domain::uploads::Received;
 use spool_domain::videos::{self, Described, Source};
-use spool_platform::keys::{Keys, KeysError};
+use spool_platform::keys::{Keys, KeysError, PersonKey};
 use spool_projections::QueryError;
 use spool_projections::catalogue::Video;
 
@@ -28,7 +28,9 @@ impl Gateway {
         match credential.role {
             Role::Viewer | Role::Creator => Ok(credential.account),
             Role::Admin | Role::Service => {
-                match self.parts().commands.state::<videos::Video>(id.stream()).await?.0 {
+                // Apart, so that what owners change of their videos does not carry what this needs.
+                let looking = Box::pin(self.parts().commands.state::<videos::Video>(id.stream()));
+                match looking.await?.0 {
                     videos::Video::Existing(existing) => Ok(existing.owner),
                     videos::Video::Nothing | videos::Video::Deleted { .. } => {
                         Err(Problem::not_found("video"))
@@ -47,25 +49,22 @@ impl Gateway {
         if description.check().is_err() {
             return Ok(description.clone());
         }
-        let plain = description.clone();
-        self.with_key_of(owner, move |keys| sealed_texts(keys, owner, plain))
-            .await
+        let key = self.key_of(owner).await?;
+        Ok(sealed_texts(&key, description))
     }
 
     /// The upload as the log keeps it; its texts were checked as they came.
     pub(crate) async fn sealed_upload(&self, received: &Received) -> Result<Received, Problem> {
-        let (owner, plain) = (received.owner, received.clone());
-        let seal = move |keys: &Keys| {
-            Ok(Received {
-                description: sealed_texts(keys, owner, plain.description)?,
-                source: Source {
-                    file_name: sealed(keys, owner, &plain.source.file_name, FILE_NAME)?,
-                    ..plain.source
-                },
-                ..plain
-            })
-        };
-        self.with_key_of(owner, seal).await
+        let key = self.key_of(received.owner).await?;
+        Ok(Received {
+            description: sealed_texts(&key, &received.description),
+            source: Source {
+                file_name: sealed(&key, &received.source.file_name, FILE_NAME),
+                ..received.source.clone()
+            },
+            video: received.video,
+            owner: received.owner,
+        })
     }
 
     pub(crate) async fn opened_description(
@@ -80,12 +79,12 @@ impl Gateway {
                 ..description
             })
         };
-        self.with_key_of(owner, open).await
+        self.opening(owner, open).await
     }
 
     pub(crate) async fn opened_file_name(&self, owner: AccountId, name: String) -> Result<String, Problem> {
         let open = move |keys: &Keys| opened(keys, owner, &name, FILE_NAME);
-        self.with_key_of(owner, open).await
+        self.opening(owner, open).await
     }
 
     /// The video with its texts as they were written, and without them once its owner was erased. Blocking.
@@ -110,14 +109,24 @@ impl Gateway {
         Ok(video)
     }
 
+    /// To seal with. Fetched where that may block, if it has to be.
+    async fn key_of(&self, owner: AccountId) -> Result<PersonKey, Problem> {
+        let keys = &self.parts().keys;
+        if let Some(key) = keys.at_hand(owner.0) {
+            return Ok(key);
+        }
+        let keys = keys.clone();
+        Ok(tokio::task::spawn_blocking(move || keys.of_person(owner.0)).await??)
+    }
+
     /// Where it may block, if the key has to be fetched.
-    async fn with_key_of<T: Send + 'static>(
+    async fn opening<T: Send + 'static>(
         &self,
         owner: AccountId,
         work: impl FnOnce(&Keys) -> Result<T, KeysError> + Send + 'static,
     ) -> Result<T, Problem> {
         let keys = &self.parts().keys;
-        if keys.is_at_hand(owner.0) {
+        if keys.at_hand(owner.0).is_some() {
             return Ok(work(keys)?);
         }
         let keys = keys.clone();
@@ -125,25 +134,29 @@ impl Gateway {
     }
 }
 
-fn sealed_texts(keys: &Keys, owner: AccountId, plain: Described) -> Result<Described, KeysError> {
-    Ok(Described {
-        title: sealed(keys, owner, &plain.title, TITLE)?,
-        description: sealed(keys, owner, &plain.description, DESCRIPTION)?,
-        ..plain
-    })
+fn sealed_texts(key: &PersonKey, plain: &Described) -> Described {
+    Described {
+        title: sealed(key, &plain.title, TITLE),
+        description: sealed(key, &plain.description, DESCRIPTION),
+        visibility: plain.visibility,
+    }
 }
 
-fn sealed(keys: &Keys, owner: AccountId, text: &str, purpose: &[u8]) -> Result<String, KeysError> {
-    let sealed = keys.seal_same(owner.0, text.as_bytes(), purpose)?;
-    Ok(Sealed(sealed).marked())
+fn sealed(key: &PersonKey, text: &str, purpose: &[u8]) -> String {
+    // Base64 of the text with what sealing adds.
+    let mut sealed =
+        String::with_capacity(MARK.len() + (text.len() + PersonKey::ADDED_BYTES).div_ceil(3) * 4);
+    sealed.push_str(MARK);
+    key.seal_same_onto(&mut sealed, text.as_bytes(), purpose);
+    sealed
 }
 
 /// A text in the clear, of a log of before, is what it is.
 fn opened(keys: &Keys, owner: AccountId, text: &str, purpose: &[u8]) -> Result<String, KeysError> {
-    let Some(sealed) = Sealed::unmarked(text) else {
+    let Some(sealed) = unmarked(text) else {
         return Ok(text.to_owned());
     };
-    match keys.open_sealed(owner.0, &sealed.0, purpose) {
+    match keys.open_sealed(owner.0, sealed, purpose) {
         Ok(text) => String::from_utf8(text).map_err(|_| KeysError::Damaged),
         Err(error) => Err(error),
     }

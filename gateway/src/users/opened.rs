@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use spool_commands::accounts::PERSONAL;
 use spool_domain::ids::AccountId;
-use spool_domain::sealed::{MARK, Sealed};
+use spool_domain::sealed::{MARK, Sealed, unmarked};
 
 /// What a text may have been sealed as.
 const PURPOSES: [&[u8]; 5] = [PERSONAL, CLIENT, PREFERENCES, API_KEY_NAME, b"accounts/identity"];
@@ -52,8 +52,8 @@ fn image_of(gateway: &Gateway, account: AccountId, sealed: &str) -> Value {
 fn said_by(gateway: &Gateway, account: AccountId, text: &str) -> Value {
     let keys = &gateway.parts().keys;
     let open = |purpose| {
-        let sealed = Sealed::unmarked(text)?;
-        keys.open_sealed(account.0, &sealed.0, purpose).ok()
+        let sealed = unmarked(text)?;
+        keys.open_sealed(account.0, sealed, purpose).ok()
     };
     let opened = said::PURPOSES.into_iter().find_map(open);
     opened.map_or(Value::Null, |text| {

@@ -163,15 +163,16 @@ impl Keys {
         Ok(URL_SAFE_NO_PAD.encode(key.seal(plaintext, &bound(person, aad))))
     }
 
-    /// The same, and the same text becomes the same each time: whoever has two sees whether they are equal, and nothing else.
-    pub fn seal_same(&self, person: Uuid, plaintext: &[u8], aad: &[u8]) -> Result<String, KeysError> {
+    /// The person's key, for whoever seals several texts at once. Blocking when the person is new, as [`Keys::seal`]; the same errors.
+    pub fn of_person(&self, person: Uuid) -> Result<PersonKey, KeysError> {
         let key = self.0.persons.key_or_new(person)?;
-        Ok(URL_SAFE_NO_PAD.encode(key.seal_same(plaintext, &bound(person, aad))))
+        Ok(PersonKey { person, key })
     }
 
-    /// Whether the person's key is in memory, so that sealing and opening do not block.
-    pub fn is_at_hand(&self, person: Uuid) -> bool {
-        self.0.persons.is_at_hand(person)
+    /// The same if it is in memory, so that it does not block.
+    pub fn at_hand(&self, person: Uuid) -> Option<PersonKey> {
+        let key = self.0.persons.at_hand(person)?;
+        Some(PersonKey { person, key })
     }
 
     /// Opens what [`Keys::seal`] made for the same person and `aad`. `Erased` also when there never was a key: it
@@ -204,6 +205,24 @@ impl Keys {
     /// Whether [`Keys::erase`] was called for the person. Blocking.
     pub fn is_erased(&self, person: Uuid) -> Result<bool, KeysError> {
         self.0.persons.is_erased(person)
+    }
+}
+
+/// The key of one person. To be used at once and not kept: it does not know when it is erased.
+pub struct PersonKey {
+    person: Uuid,
+    key: Arc<SealingKey>,
+}
+
+impl PersonKey {
+    /// How much longer than a text its sealed form is, before Base64: nonce and tag.
+    pub const ADDED_BYTES: usize = sealing::ADDED_BYTES;
+
+    /// Seals as [`Keys::seal`] does, onto the end of `out`, and the same text becomes the same each time: whoever has two sees
+    /// whether they are equal, and nothing else.
+    pub fn seal_same_onto(&self, out: &mut String, plaintext: &[u8], aad: &[u8]) {
+        let sealed = self.key.seal_same(plaintext, &bound(self.person, aad));
+        URL_SAFE_NO_PAD.encode_string(sealed, out);
     }
 }
 

@@ -138,8 +138,8 @@ impl Persons {
         Ok(matches!(self.store.get(person)?, Some(Stored::Erased)))
     }
 
-    pub fn is_at_hand(&self, person: Uuid) -> bool {
-        self.remembered(person).is_ok()
+    pub fn at_hand(&self, person: Uuid) -> Option<Arc<SealingKey>> {
+        self.remembered(person).ok()
     }
 
     fn remembered(&self, person: Uuid) -> Result<Arc<SealingKey>, Looked> {

@@ -3,6 +3,9 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 
 pub(super) const KEY_LEN: usize = 32;
+const TAG_LEN: usize = 16;
+/// Nonce and tag.
+pub(super) const ADDED_BYTES: usize = NONCE_LEN + TAG_LEN;
 
 /// Random nonces are safe for 2^32 texts under one key; a person writes fewer in a lifetime.
 pub(super) struct SealingKey {
@@ -38,11 +41,19 @@ impl SealingKey {
     }
 
     fn seal_with(&self, nonce: [u8; NONCE_LEN], plaintext: &[u8], aad: &[u8]) -> Vec<u8> {
-        let mut text = plaintext.to_vec();
-        self.texts
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), &mut text)
+        let mut sealed = Vec::with_capacity(plaintext.len() + ADDED_BYTES);
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(plaintext);
+        let tag = self
+            .texts
+            .seal_in_place_separate_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(aad),
+                &mut sealed[NONCE_LEN..],
+            )
             .expect("texts are far below the 64 GiB this cipher can take");
-        [&nonce[..], &text].concat()
+        sealed.extend_from_slice(tag.as_ref());
+        sealed
     }
 
     /// `None` when altered or sealed under another key or `aad`.
