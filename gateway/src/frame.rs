@@ -4,7 +4,7 @@ use crate::asking::{REQUEST_ID, header_of, request_id};
 use crate::body;
 use crate::edge::limits::{Class, Entry, Limits};
 use crate::edge::visit::Visit;
-use crate::encoded::compressed;
+use crate::encoded::{compressed, is_to_be_compressed};
 use crate::linger::linger_over;
 use crate::problem::{Kind, Problem};
 use axum::body::Body;
@@ -12,14 +12,17 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use futures_util::future::CatchUnwind;
 use metrics::{Counter, Histogram, counter, histogram};
+use pin_project_lite::pin_project;
 use std::convert::Infallible;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
+use tokio::time::{Timeout, timeout};
 use tower::{Layer, Service};
 use uuid::Uuid;
 
@@ -58,80 +61,152 @@ pub struct Frame<S> {
     known: Arc<OnceLock<Known>>,
 }
 
-type Framing = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
 impl<S> Service<Request> for Frame<S>
 where
     S: Service<Request, Response = Response, Error = Infallible>,
-    S::Future: Send + 'static,
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Framing;
+    type Future = Framing<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request) -> Framing {
+    fn call(&mut self, mut request: Request) -> Framing<S::Future> {
         let begun = Instant::now();
         let id = match request.extensions().get::<Visit>() {
             Some(visit) => visit.id,
             None => request_id(request.headers()),
         };
-        let is_head = request.method() == Method::HEAD;
         let known = Arc::clone(&self.known);
         let class = known.get_or_init(|| Known::of(&request)).class;
         let entry = self
             .limits
             .as_ref()
             .map(|limits| limits.enter(class, &mut request));
-        if let Some(Entry::Refused(problem, said)) = entry {
-            linger_over(request);
-            let mut response = problem.answer(id);
-            said.write(response.headers_mut());
-            return Box::pin(async move { Ok(framed(response, id, is_head, &known, begun)) });
-        }
-        let limit = limit(&request);
-        let encodings = request.headers().get(header::ACCEPT_ENCODING).cloned();
-        let inner = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
-        Box::pin(async move {
-            let answered = match limit {
-                Some(limit) => within(limit, inner).await,
-                None => Ok(inner.await),
-            };
-            let response = match answered {
-                Err(late) => late.into_response(),
-                Ok(Ok(Ok(response))) => response,
-                Ok(Ok(Err(never))) => match never {},
-                Ok(Err(_)) => Problem::defect("a handler panicked").answer(id),
-            };
-            let response = framed(response, id, is_head, &known, begun);
-            let mut response = compressed(response, encodings.as_ref()).await;
-            if let Some(said) = entry.and_then(Entry::said) {
+        let asked = Asked {
+            id,
+            is_head: request.method() == Method::HEAD,
+            begun,
+            encodings: request.headers().get(header::ACCEPT_ENCODING).cloned(),
+            known,
+        };
+        let step = match entry {
+            Some(Entry::Refused(problem, said)) => {
+                linger_over(request);
+                let mut response = problem.answer(id);
                 said.write(response.headers_mut());
+                let response = Some(response);
+                return Framing {
+                    step: Step::Refused { response },
+                    asked,
+                    entry: None,
+                };
             }
-            Ok(response)
-        })
+            _ => Step::of(limit(&request), self.inner.call(request)),
+        };
+        Framing { step, asked, entry }
     }
 }
 
-/// The answer as it goes out, counted.
-fn framed(
-    mut response: Response,
+/// What is kept of a request until it is answered.
+struct Asked {
     id: Uuid,
     is_head: bool,
-    known: &OnceLock<Known>,
     begun: Instant,
-) -> Response {
-    if response.status().is_client_error() || response.status().is_server_error() {
-        response = with_problem(response, id, is_head);
+    encodings: Option<HeaderValue>,
+    known: Arc<OnceLock<Known>>,
+}
+
+type Caught<F> = CatchUnwind<AssertUnwindSafe<F>>;
+type Compressing = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+pin_project! {
+    /// A request in its frame. In no box of its own, for every request is one.
+    pub struct Framing<F> {
+        #[pin]
+        step: Step<F>,
+        asked: Asked,
+        entry: Option<Entry>,
     }
-    response.headers_mut().insert(REQUEST_ID, header_of(id));
-    if let Some(known) = known.get() {
-        known.figures.count(&response, begun);
+}
+
+pin_project! {
+    #[project = StepNow]
+    enum Step<F> {
+        Refused { response: Option<Response> },
+        Within { #[pin] answering: Timeout<Caught<F>> },
+        Unlimited { #[pin] answering: Caught<F> },
+        Compressing { answering: Compressing },
+    }
+}
+
+impl<F: Future<Output = Result<Response, Infallible>>> Step<F> {
+    fn of(limit: Option<Duration>, answering: F) -> Self {
+        let answering = AssertUnwindSafe(answering).catch_unwind();
+        match limit {
+            Some(limit) => Self::Within {
+                answering: timeout(limit, answering),
+            },
+            None => Self::Unlimited { answering },
+        }
+    }
+}
+
+impl<F: Future<Output = Result<Response, Infallible>>> Future for Framing<F> {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut framing = self.project();
+        loop {
+            let answered = match framing.step.as_mut().project() {
+                StepNow::Within { answering } => ready!(answering.poll(context)),
+                StepNow::Unlimited { answering } => Ok(ready!(answering.poll(context))),
+                StepNow::Refused { response } => {
+                    let response = response.take().expect("a future is not polled after its end");
+                    return Poll::Ready(Ok(framing.asked.framed(response)));
+                }
+                StepNow::Compressing { answering } => {
+                    let response = ready!(answering.as_mut().poll(context));
+                    return Poll::Ready(Ok(limits_said(response, framing.entry)));
+                }
+            };
+            let response = match answered {
+                Ok(Ok(Ok(response))) => response,
+                Ok(Ok(Err(never))) => match never {},
+                Ok(Err(_)) => Problem::defect("a handler panicked").answer(framing.asked.id),
+                Err(_) => late().into_response(),
+            };
+            let response = framing.asked.framed(response);
+            if !is_to_be_compressed(&response, framing.asked.encodings.as_ref()) {
+                return Poll::Ready(Ok(limits_said(response, framing.entry)));
+            }
+            let answering = Box::pin(compressed(response));
+            framing.step.set(Step::Compressing { answering });
+        }
+    }
+}
+
+fn limits_said(mut response: Response, entry: &mut Option<Entry>) -> Response {
+    if let Some(said) = entry.take().and_then(Entry::said) {
+        said.write(response.headers_mut());
     }
     response
+}
+
+impl Asked {
+    /// The answer as it goes out, counted.
+    fn framed(&self, mut response: Response) -> Response {
+        if response.status().is_client_error() || response.status().is_server_error() {
+            response = with_problem(response, self.id, self.is_head);
+        }
+        response.headers_mut().insert(REQUEST_ID, header_of(self.id));
+        if let Some(known) = self.known.get() {
+            known.figures.count(&response, self.begun);
+        }
+        response
+    }
 }
 
 /// How long a request may take; a body has its own time to come. A form may come in slowly, and what is done with it then is
@@ -152,12 +227,11 @@ fn limit(request: &Request) -> Option<Duration> {
 
 /// What the work gives, or what to tell whoever has waited long enough for it.
 pub async fn in_time<T>(work: impl Future<Output = T>) -> Result<T, Problem> {
-    within(ANSWER_WITHIN, work).await
+    timeout(ANSWER_WITHIN, work).await.map_err(|_| late())
 }
 
-async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, Problem> {
-    let done = tokio::time::timeout(limit, work).await;
-    done.map_err(|_| Problem::unavailable("something that this needs did not answer in time"))
+fn late() -> Problem {
+    Problem::unavailable("something that this needs did not answer in time")
 }
 
 /// Writes the problem that the answer carries, or one for what the framework refused by itself.

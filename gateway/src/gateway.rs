@@ -32,6 +32,7 @@ use spool_schemas::AnyEvent;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
+use tower::util::option_layer;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
@@ -102,7 +103,7 @@ impl Gateway {
     /// Every route behind the whole edge: request ids, limits, problems and figures included.
     pub fn router(&self) -> Router {
         let (api, document) = api().split_for_parts();
-        let router = Router::new()
+        Router::new()
             .merge(api)
             .merge(openapi::routes(&document))
             .merge(asyncapi::routes(&self.0.parts.config.kafka))
@@ -114,13 +115,12 @@ impl Gateway {
                     "this address does not take this method; see Allow",
                 )
             })
-            .layer(FrameLayer::limited(Arc::clone(self.0.edge.limits())));
-        let router = match edge::cors(&self.0.parts) {
-            Some(cors) => router.layer(cors),
-            None => router,
-        };
-        router
-            .layer(VisitLayer::new(self.0.edge.clone()))
+            // One after the other they would each put every route into a box of its own.
+            .layer((
+                VisitLayer::new(self.0.edge.clone()),
+                option_layer(edge::cors(&self.0.parts)),
+                FrameLayer::limited(Arc::clone(self.0.edge.limits())),
+            ))
             .with_state(self.clone())
     }
 
@@ -134,8 +134,7 @@ impl Gateway {
                     "this node has not the role `gateway`; ask one that has it",
                 )
             })
-            .layer(FrameLayer::default())
-            .layer(VisitLayer::new(self.0.edge.clone()))
+            .layer((VisitLayer::new(self.0.edge.clone()), FrameLayer::default()))
             .with_state(self.clone())
     }
 
@@ -279,7 +278,8 @@ impl From<QueryError> for Problem {
             }
             QueryError::BadCursor => crate::paging::bad_cursor(),
             QueryError::Tables(cause) => Self::unavailable("the tables did not answer").caused_by(cause),
-            QueryError::Row { .. } => Self::defect(error),
+            QueryError::Log(cause) => Self::unavailable("the log did not answer").caused_by(cause),
+            QueryError::Row { .. } | QueryError::Place(_) | QueryError::Fact { .. } => Self::defect(error),
         }
     }
 }

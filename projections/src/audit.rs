@@ -1,39 +1,50 @@
 //! The audit view: what was done to an account, and what its person did elsewhere, by whom and when.
 //!
-//! A row for each fact, made from the envelope and, for facts of accounts, a word of what they say. Where a person was is as
-//! sealed in the row as in the log.
+//! A row for each fact says where it is in the log, and nothing else: there it is read when somebody looks at the trail, with, for
+//! facts of accounts, a word of what it says. So the trail takes little room and little time to write, although everything that
+//! anybody does is in it.
 
 use crate::error::QueryError;
-use crate::facts::{Fact, Facts};
-use crate::reading::{cursor, decode};
+use crate::facts::Facts;
+use crate::reading::cursor;
 use crate::rows::Rows;
 use crate::runtime::Serving;
 use crate::view::{View, ViewError};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use spool_domain::accounts::Event;
 use spool_domain::actors::Actor;
 use spool_domain::ids::{AccountId, Feature, SessionId, StreamId};
 use spool_domain::sealed::Sealed;
 use spool_domain::time::Timestamp;
+use spool_log::{Log, ReadError, Record};
 use spool_schemas::AnyEvent;
 use spool_tables::{Order, Position};
+use std::fmt;
 use std::ops::{Bound, Deref};
+use std::str::FromStr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 const TRAIL: &str = "trail";
 /// How many facts are read at once.
 const STEP: usize = 500;
-/// Milliseconds, partition, offset and the fact's number within the commit.
-const PLACE: [usize; 4] = [15, 5, 20, 5];
+/// What another node wrote a row for, this one knows of in some milliseconds.
+const KNOWN_WITHIN: Duration = Duration::from_secs(2);
+const GLANCE: Duration = Duration::from_millis(5);
+/// At least one record is read, and no other is wanted.
+const ONE_RECORD_BYTES: usize = 1;
 
 /// Answers what was done to and by a person. Blocking.
 #[derive(Clone)]
-pub struct Audit(Arc<Serving>);
+pub struct Audit {
+    serving: Arc<Serving>,
+    log: Log,
+}
 
 /// One fact.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     pub at: Timestamp,
     pub stream: StreamId,
@@ -42,13 +53,10 @@ pub struct Entry {
     /// The event's type.
     pub event: String,
     /// What else there is to say in a word: the new role, why a session ended, …
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     pub by: Actor,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionId>,
     /// Address and program of the person whose trail it is: JSON, sealed with that person's key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<Sealed>,
 }
 
@@ -61,8 +69,8 @@ pub struct Page {
 }
 
 impl Audit {
-    pub(crate) const fn new(serving: Arc<Serving>) -> Self {
-        Self(serving)
+    pub(crate) const fn new(serving: Arc<Serving>, log: Log) -> Self {
+        Self { serving, log }
     }
 
     /// The trail of an account, also of one that is erased; empty for one that never was.
@@ -75,12 +83,49 @@ impl Audit {
         let mut rows = tables.range(TRAIL, &pk, bounds, Order::Descending, limit.saturating_add(1))?;
         let goes_on = rows.len() > limit;
         rows.truncate(limit);
-        let items = rows.iter().map(|row| decode(TRAIL, &row.value));
+        let mut items = Vec::with_capacity(rows.len());
+        let mut read: Option<(Position, Record)> = None;
+        for row in &rows {
+            let place: Place = row
+                .sk
+                .parse()
+                .map_err(|NoPlace| QueryError::Place(row.sk.clone()))?;
+            let record = match read.take() {
+                Some((at, record)) if at == place.at => record,
+                _ => self.commit(place.at)?,
+            };
+            items.push(entry(account, &record, place)?);
+            read = Some((place.at, record));
+        }
         let last = rows.last().filter(|_| goes_on);
         Ok(Page {
-            items: items.collect::<Result<_, _>>()?,
+            items,
             next_cursor: last.map(|row| cursor(&row.sk)),
         })
+    }
+
+    /// The commit there, which a row of the trail says there is. Blocking.
+    pub fn commit(&self, at: Position) -> Result<Record, QueryError> {
+        let asked = Instant::now();
+        loop {
+            let beyond = match self.log.read(at.partition, at.offset, ONE_RECORD_BYTES) {
+                Ok(records) => match records.into_iter().next() {
+                    Some(record) => return Ok(record),
+                    None => ReadError::BeyondHead {
+                        partition: at.partition,
+                        from: at.offset,
+                        head: at.offset,
+                    },
+                },
+                Err(beyond @ ReadError::BeyondHead { .. }) => beyond,
+                Err(error) => return Err(error.into()),
+            };
+            // Another node wrote the row, and this one has not heard of the commit yet.
+            if asked.elapsed() > KNOWN_WITHIN {
+                return Err(beyond.into());
+            }
+            std::thread::sleep(GLANCE);
+        }
     }
 }
 
@@ -99,7 +144,8 @@ impl Audit {
         let later = after.map_or(Bound::Unbounded, Bound::Excluded);
         let bounds = (later, Bound::Unbounded);
         let rows = tables.range(TRAIL, &account.to_string(), bounds, Order::Ascending, STEP)?;
-        let mut positions: Vec<Position> = rows.iter().filter_map(|row| position(&row.sk)).collect();
+        let places = rows.iter().filter_map(|row| row.sk.parse::<Place>().ok());
+        let mut positions: Vec<Position> = places.map(|place| place.at).collect();
         positions.dedup();
         let last = rows.last().filter(|_| rows.len() == STEP);
         Ok(Commits {
@@ -113,7 +159,61 @@ impl Deref for Audit {
     type Target = Serving;
 
     fn deref(&self) -> &Serving {
-        &self.0
+        &self.serving
+    }
+}
+
+/// Where a fact is: what a row is found by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    time: Timestamp,
+    at: Position,
+    /// The fact's number within the commit.
+    number: usize,
+}
+
+/// Milliseconds, partition, offset and number, so wide that places sort as they are read.
+const WIDTHS: [usize; 4] = [15, 5, 20, 5];
+
+#[derive(Debug)]
+struct NoPlace;
+
+impl fmt::Display for Place {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [time, partition, offset, number] = WIDTHS;
+        write!(
+            to,
+            "{:0time$}-{:0partition$}-{:0offset$}-{:0number$}",
+            self.time.as_millis().max(0),
+            self.at.partition,
+            self.at.offset,
+            self.number,
+        )
+    }
+}
+
+impl FromStr for Place {
+    type Err = NoPlace;
+
+    fn from_str(text: &str) -> Result<Self, NoPlace> {
+        let mut parts = text.split('-').zip(WIDTHS);
+        let mut next = || {
+            let (digits, width) = parts.next().ok_or(NoPlace)?;
+            let is_number = digits.len() == width && digits.bytes().all(|byte| byte.is_ascii_digit());
+            digits.parse::<u64>().ok().filter(|_| is_number).ok_or(NoPlace)
+        };
+        let place = Self {
+            time: Timestamp::from_millis(next()?.try_into().map_err(|_| NoPlace)?),
+            at: Position {
+                partition: next()?.try_into().map_err(|_| NoPlace)?,
+                offset: next()?,
+            },
+            number: next()?.try_into().map_err(|_| NoPlace)?,
+        };
+        match text.split('-').count() == WIDTHS.len() {
+            true => Ok(place),
+            false => Err(NoPlace),
+        }
     }
 }
 
@@ -121,23 +221,8 @@ impl Deref for Audit {
 fn place(cursor: &str) -> Result<String, QueryError> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
     let key = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    let is_place = |key: &String| {
-        let parts: Vec<&str> = key.split('-').collect();
-        let lengths = parts.iter().map(|part| part.len());
-        lengths.eq(PLACE)
-            && parts
-                .iter()
-                .all(|part| part.bytes().all(|byte| byte.is_ascii_digit()))
-    };
+    let is_place = |key: &String| key.parse::<Place>().is_ok();
     key.filter(is_place).ok_or(QueryError::BadCursor)
-}
-
-fn position(place: &str) -> Option<Position> {
-    let mut parts = place.split('-').skip(1);
-    Some(Position {
-        partition: parts.next()?.parse().ok()?,
-        offset: parts.next()?.parse().ok()?,
-    })
 }
 
 pub(crate) struct AuditView;
@@ -148,7 +233,7 @@ impl View for AuditView {
     }
 
     fn schema(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [&'static str] {
@@ -170,37 +255,15 @@ impl View for AuditView {
         if own.is_none() && !facts.is_by_a_person() {
             return Ok(());
         }
-        let by = facts.actor()?;
-        let actor = by.account().filter(|account| Some(*account) != own);
-        let client = match by.account() {
-            Some(_) => facts.client()?,
-            None => None,
-        };
-        for (number, (version, fact)) in (facts.version..=u64::MAX).zip(&facts.all).enumerate() {
+        let actor = facts.actor()?.account().filter(|account| Some(*account) != own);
+        for (number, fact) in facts.all.iter().enumerate() {
             if is_noise(fact.name) {
                 continue;
             }
-            let entry = entry(facts, version, fact, by)?;
-            let [time, partition, offset, ordinal] = PLACE;
-            let place = format!(
-                "{:0time$}-{:0partition$}-{:0offset$}-{number:0ordinal$}",
-                facts.time.as_millis().max(0),
-                at.partition,
-                at.offset,
-            );
-            if let Some(actor) = actor {
-                let seen = Entry {
-                    client: client.clone(),
-                    ..entry.clone()
-                };
-                rows.set(TRAIL, &actor.to_string(), &place, Some(seen));
-            }
-            if let Some(own) = own {
-                // Where somebody else was is none of the person's business, nor could it be read.
-                let is_own = actor.is_none();
-                let client = entry.client.clone().or_else(|| client.clone().filter(|_| is_own));
-                let seen = Entry { client, ..entry };
-                rows.set(TRAIL, &own.to_string(), &place, Some(seen));
+            let time = facts.time;
+            let place = Place { time, at, number }.to_string();
+            for whose in [own, actor].into_iter().flatten() {
+                rows.append(TRAIL, &whose.to_string(), &place, &());
             }
         }
         Ok(())
@@ -212,23 +275,36 @@ fn is_noise(name: &str) -> bool {
     matches!(name, "SessionRefreshed" | "RegistrationVoided" | "NameGivenUp")
 }
 
-fn entry(facts: &Facts<'_>, version: u64, fact: &Fact<'_>, by: Actor) -> Result<Entry, ViewError> {
+/// A fact as the trail of `account` has it.
+fn entry(account: AccountId, record: &Record, place: Place) -> Result<Entry, QueryError> {
+    let unreadable = |reason: String| QueryError::Fact { at: place.at, reason };
+    let facts = Facts::decode(&record.payload).map_err(|error| unreadable(error.to_string()))?;
+    let fact = facts.all.get(place.number);
+    let fact = fact.ok_or_else(|| unreadable(format!("it has no fact {}", place.number)))?;
+    let by = facts.actor().map_err(|error| unreadable(error.to_string()))?;
+    // Where somebody else was is none of the person's business, nor could it be read.
+    let client = match by.account() == Some(account) {
+        true => facts.client().map_err(|error| unreadable(error.to_string()))?,
+        false => None,
+    };
     let mut entry = Entry {
         at: facts.time,
         stream: facts.stream,
-        version,
+        version: facts.version.saturating_add(place.number as u64),
         event: fact.name.to_owned(),
         detail: None,
         by,
         session: None,
-        client: None,
+        client,
     };
-    if facts.stream.feature != Feature::Accounts {
-        return Ok(entry);
+    // One of a later version, which this program cannot read, has its name all the same.
+    if let Ok(AnyEvent::Accounts(event)) = fact.event() {
+        add_account_fact(&mut entry, event);
     }
-    let AnyEvent::Accounts(event) = fact.event()? else {
-        return Ok(entry);
-    };
+    Ok(entry)
+}
+
+fn add_account_fact(entry: &mut Entry, event: &Event) {
     match event {
         Event::Registered(registered) => {
             entry.detail = registered
@@ -238,7 +314,9 @@ fn entry(facts: &Facts<'_>, version: u64, fact: &Fact<'_>, by: Actor) -> Result<
         }
         Event::SessionStarted(started) => {
             entry.session = Some(started.session);
-            entry.client.clone_from(&started.client);
+            if started.client.is_some() {
+                entry.client.clone_from(&started.client);
+            }
         }
         Event::SessionEnded(ended) => {
             entry.session = Some(ended.session);
@@ -266,11 +344,32 @@ fn entry(facts: &Facts<'_>, version: u64, fact: &Fact<'_>, by: Actor) -> Result<
         | Event::Erased(_)
         | Event::IdentityUnlinked(_) => {}
     }
-    Ok(entry)
 }
 
 /// As it is written in JSON.
 fn word<T: Serialize>(value: &T) -> Option<String> {
     let value = serde_json::to_value(value).ok()?;
     Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_place_is_read_as_it_was_written(time in 0..4_102_444_800_000i64, partition: u16, offset: u64, number in 0..99_999usize) {
+            let at = Position { partition, offset };
+            let place = Place { time: Timestamp::from_millis(time), at, number };
+            prop_assert_eq!(place.to_string().parse::<Place>().ok(), Some(place));
+        }
+
+        #[test]
+        fn what_is_no_place_is_not_taken_for_one(text in "[0-9]{14,16}-[0-9+]{4,6}-[0-9]{19,21}-[0-9]{4,6}(-[0-9]{0,3})?") {
+            if let Ok(place) = text.parse::<Place>() {
+                prop_assert_eq!(place.to_string(), text);
+            }
+        }
+    }
 }

@@ -20,6 +20,14 @@ pub enum QueryError {
         table: &'static str,
         source: serde_json::Error,
     },
+    /// A row that is found by what this program did not write so: a defect.
+    #[error("{0:?} is no place in a trail")]
+    Place(String),
+    #[error("reading the log")]
+    Log(#[from] ReadError),
+    /// A commit that is in a trail, and not what it was when it was put there: a defect.
+    #[error("the commit at partition {}, offset {}: {reason}", at.partition, at.offset)]
+    Fact { at: Position, reason: String },
 }
 
 /// Why a wait ended without what was waited for.

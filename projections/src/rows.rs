@@ -1,11 +1,11 @@
 //! The rows a fold works on: decoded once, kept while they are hot, written once a batch.
 
 use crate::ViewError;
+use foldhash::{HashMap, HashMapExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use spool_tables::{Batch, Position, TablesError, ViewTables};
 use std::any::Any;
-use std::collections::HashMap;
 
 /// What one row may cost in memory beyond its encoded bytes: key, map entry, pointers.
 const ENTRY_BYTES: usize = 256;
@@ -25,8 +25,16 @@ pub struct Rows {
     young_bytes: usize,
     cache_bytes: usize,
     changed: Vec<String>,
+    /// Encoded, as they will be written.
+    appended: Vec<Appended>,
     scratch: String,
     /// The commit being folded.
+    at: Position,
+}
+
+struct Appended {
+    key: String,
+    row: Vec<u8>,
     at: Position,
 }
 
@@ -43,8 +51,7 @@ trait Slot: Any + Send {
 
 impl<T: Serialize + Send + 'static> Slot for Option<T> {
     fn encode(&self) -> Option<Vec<u8>> {
-        let row = self.as_ref()?;
-        Some(serde_json::to_vec(row).expect("rows have string keys only and no value that can fail"))
+        self.as_ref().map(encoded)
     }
 }
 
@@ -57,6 +64,7 @@ impl Rows {
             young_bytes: 0,
             cache_bytes,
             changed: vec![],
+            appended: vec![],
             scratch: String::new(),
             at: Position {
                 partition: 0,
@@ -100,12 +108,21 @@ impl Rows {
         self.note_change();
     }
 
+    /// Writes a row that is written once and never looked at by a fold again, also when another writer is ahead: the tables
+    /// leave a row alone that is past the write.
+    pub fn append<T: Serialize>(&mut self, table: &str, pk: &str, sk: &str, row: &T) {
+        let mut key = String::with_capacity(table.len() + pk.len() + sk.len() + 2);
+        join(&mut key, table, pk, sk);
+        let (row, at) = (encoded(row), self.at);
+        self.appended.push(Appended { key, row, at });
+    }
+
     pub(crate) fn begin(&mut self, at: Position) {
         self.at = at;
     }
 
     pub(crate) fn changed_count(&self) -> usize {
-        self.changed.len()
+        self.changed.len() + self.appended.len()
     }
 
     /// Puts everything changed since the last time into `batch`; `each` is told table and partition key.
@@ -126,6 +143,11 @@ impl Rows {
                 None => batch.delete(table, pk, sk, at),
             }
         }
+        for Appended { key, row, at } in self.appended.drain(..) {
+            let (table, pk, _) = parts(&key);
+            each(table, pk);
+            batch.put_joined(key, row, at);
+        }
     }
 
     /// After a successful write: gives memory back when the cache has grown enough.
@@ -141,6 +163,7 @@ impl Rows {
         self.young.clear();
         self.old.clear();
         self.changed.clear();
+        self.appended.clear();
         self.young_bytes = 0;
     }
 
@@ -213,10 +236,18 @@ impl Rows {
 
     fn point_at(&mut self, table: &str, pk: &str, sk: &str) {
         self.scratch.clear();
-        for part in [table, "\0", pk, "\0", sk] {
-            self.scratch.push_str(part);
-        }
+        join(&mut self.scratch, table, pk, sk);
     }
+}
+
+fn join(key: &mut String, table: &str, pk: &str, sk: &str) {
+    for part in [table, "\0", pk, "\0", sk] {
+        key.push_str(part);
+    }
+}
+
+fn encoded<T: Serialize>(row: &T) -> Vec<u8> {
+    serde_json::to_vec(row).expect("rows have string keys only and no value that can fail")
 }
 
 fn slot<T: Serialize + Send + 'static>(entry: &mut Entry) -> &mut Option<T> {
@@ -282,5 +313,34 @@ mod tests {
             rows.get::<u64>("t", "a", "").expect("it is in the cache"),
             Some(&3)
         );
+    }
+
+    #[test]
+    fn a_row_that_is_only_appended_is_written_without_a_look_at_what_it_was() {
+        let (_dir, mut rows) = overtaken();
+        rows.begin(at(0, 6));
+        rows.append("t", "b", "1", &7u64);
+        rows.append("t", "a", "", &3u64);
+        assert_eq!(rows.changed_count(), 2);
+        let (mut batch, mut told) = (Batch::new(), vec![]);
+        rows.drain(&mut batch, |table, pk| told.push(format!("{table} {pk}")));
+        assert_eq!(told, ["t b", "t a"]);
+        assert_eq!(rows.changed_count(), 0);
+        let tables = rows.tables.clone().expect("there are tables below");
+        tables.commit(&batch).expect("the batch is kept");
+        let value = |pk, sk| tables.get("t", pk, sk).map(|row| row.map(|row| row.value));
+        assert_eq!(value("b", "1").expect("it can be read"), Some("7".into()));
+        assert_eq!(value("a", "").expect("it can be read"), Some("3".into()));
+    }
+
+    #[test]
+    fn what_was_appended_is_forgotten_with_all_else_that_is_unwritten() {
+        let (_dir, mut rows) = overtaken();
+        rows.begin(at(0, 6));
+        rows.append("t", "b", "1", &7u64);
+        rows.forget();
+        let mut batch = Batch::new();
+        rows.drain(&mut batch, |_, _| panic!("nothing is left"));
+        assert!(batch.is_empty());
     }
 }

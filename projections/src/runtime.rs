@@ -171,7 +171,7 @@ impl Projections {
 
     fn on(ground: Ground, others: Option<Others>) -> Self {
         Self(Arc::new(Inner {
-            handles: Handles::new(&ground.views),
+            handles: Handles::new(&ground),
             ground,
             others,
             writing: Mutex::default(),
@@ -337,9 +337,12 @@ impl Projections {
 }
 
 impl Handles {
-    fn new(views: &[Registered]) -> Self {
+    fn new(ground: &Ground) -> Self {
         let serving = |name: &str| {
-            let found = views.iter().find(|registered| registered.view.name() == name);
+            let found = ground
+                .views
+                .iter()
+                .find(|registered| registered.view.name() == name);
             found.map_or_else(|| Serving::new("none"), |registered| registered.serving.clone())
         };
         Self {
@@ -347,7 +350,7 @@ impl Handles {
             jobs: Jobs::new(serving("jobs")),
             analytics: Analytics::new(serving("analytics")),
             accounts: Accounts::new(serving("accounts")),
-            audit: Audit::new(serving("audit")),
+            audit: Audit::new(serving("audit"), ground.log.clone()),
         }
     }
 }

@@ -9,10 +9,12 @@ use crate::problem::{Kind, Problem};
 use axum::extract::Request;
 use axum::http::{Extensions, HeaderMap, Uri};
 use axum::response::Response;
+use futures_util::future::Either;
+use pin_project_lite::pin_project;
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, Ready, ready};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{self, Context, Poll};
 use tower::{Layer, Service};
 use uuid::Uuid;
 
@@ -68,39 +70,67 @@ pub struct Visits<S> {
     edge: Edge,
 }
 
-type Visiting = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
 impl<S> Service<Request> for Visits<S>
 where
     S: Service<Request, Response = Response, Error = Infallible>,
-    S::Future: Send + 'static,
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Visiting;
+    type Future = Visiting<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request) -> Visiting {
+    fn call(&mut self, mut request: Request) -> Visiting<S::Future> {
         let edge = self.edge.clone();
         let peer = request.extensions().get().copied().unwrap_or_default();
         let (client, is_https) = edge.proxies().client(peer, request.headers());
         let id = request_id(request.headers());
         let visit = Visit { id, client, is_https };
         let line = Line::begun(edge.access_log(), &request, visit);
-        if let Err(problem) = short_enough(request.uri(), request.headers()) {
-            linger_over(request);
-            let answer = problem.answer(id);
-            return Box::pin(async move { Ok(finished(answer, &edge, visit, line)) });
+        let answering = match short_enough(request.uri(), request.headers()) {
+            Ok(()) => {
+                request.extensions_mut().insert(visit);
+                Either::Left(self.inner.call(request))
+            }
+            Err(problem) => {
+                linger_over(request);
+                Either::Right(ready(Ok(problem.answer(id))))
+            }
+        };
+        Visiting {
+            answering,
+            edge,
+            visit,
+            line,
         }
-        request.extensions_mut().insert(visit);
-        let answering = self.inner.call(request);
-        Box::pin(async move {
-            let Ok(answer) = answering.await;
-            Ok(finished(answer, &edge, visit, line))
-        })
+    }
+}
+
+pin_project! {
+    /// A request on its way through the layer. In no box of its own, for every request is one.
+    pub struct Visiting<F> {
+        #[pin]
+        answering: Either<F, Ready<Result<Response, Infallible>>>,
+        edge: Edge,
+        visit: Visit,
+        line: Option<Line>,
+    }
+}
+
+impl<F: Future<Output = Result<Response, Infallible>>> Future for Visiting<F> {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let visiting = self.project();
+        let Ok(answer) = task::ready!(visiting.answering.poll(context));
+        Poll::Ready(Ok(finished(
+            answer,
+            visiting.edge,
+            *visiting.visit,
+            visiting.line.take(),
+        )))
     }
 }
 

@@ -37,7 +37,6 @@ const AT_ONCE: usize = 8;
 /// A reader that takes nothing for so long has gone.
 const SILENCE: Duration = Duration::from_secs(60);
 const STEP: usize = 100;
-const READ_BYTES: usize = 1;
 
 const README: &str = "All that is kept about you here.\n\n\
     profile.json      who you are, and how you sign in\n\
@@ -272,11 +271,8 @@ impl Archive {
             let commits = parts.projections.audit().commits(self.account, after.as_deref());
             let commits = commits.map_err(io::Error::other)?;
             for at in commits.positions {
-                let records = parts.log.read(at.partition, at.offset, READ_BYTES);
-                let records = records.map_err(io::Error::other)?;
-                if let Some(record) = records.first() {
-                    self.write_commit(&record.payload)?;
-                }
+                let record = parts.projections.audit().commit(at).map_err(io::Error::other)?;
+                self.write_commit(&record.payload)?;
             }
             after = commits.next;
             if after.is_none() {

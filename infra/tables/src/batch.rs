@@ -1,7 +1,8 @@
 //! The writes of many events, of which only the last value of each row is kept.
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use foldhash::HashMap;
 
 use crate::error::check_name;
 use crate::{Position, TablesError};
@@ -64,6 +65,14 @@ impl Batch {
                 at,
             },
         );
+    }
+
+    /// The same for a key that is joined already: table, partition key and sort key with a NUL between each two.
+    pub fn put_joined(&mut self, key: String, value: impl Into<Bytes>, at: Position) {
+        self.bad_key |= memchr::memchr_iter(0, key.as_bytes()).count() != 2;
+        self.advance(at.partition, at.offset + 1);
+        let value = Some(value.into());
+        self.writes.insert(key, Write { value, at });
     }
 
     /// Deletes the row as of the commit at `at`.

@@ -28,9 +28,15 @@ const ROUND_BYTES: usize = 256 << 10;
 const SCAN_FROM: u64 = 10_000;
 /// Rows of a scan are written, and queries see them, after so many commits.
 const SCAN_FLUSH: u64 = 20_000;
-/// From one round to the next while nobody waits for what it brings.
+/// From one round to the next while nobody waits for what it brings: at least, and at most when rounds take long.
 const DISTANCE: Duration = Duration::from_millis(10);
+const DISTANCE_MAX: Duration = Duration::from_millis(20);
+/// Of the time rounds take a part at most, for the more commits a round has, the less each of them costs.
+const ROUND_PART: u32 = 8;
 const RETRY_AFTER: Duration = Duration::from_millis(250);
+/// After so many commits whoever waits for the core goes first: a scheduler may let a busy thread run for milliseconds, in
+/// which the log could have been written several times.
+const COMMITS_AT_A_STRETCH: u64 = 8;
 
 pub(super) enum Message {
     /// Feed this version from here on; answered when it is as far as the others.
@@ -143,7 +149,8 @@ impl Follower {
     fn keep_distance(&self, begun: Instant) {
         let versions = || self.seats.iter().map(|seat| &seat.feeder.version);
         versions().for_each(|version| version.feed_here());
-        while let Some(left) = DISTANCE.checked_sub(begun.elapsed())
+        let distance = (begun.elapsed() * ROUND_PART).clamp(DISTANCE, DISTANCE_MAX);
+        while let Some(left) = distance.checked_sub(begun.elapsed())
             && !versions().any(|version| version.is_awaited())
         {
             thread::park_timeout(left);
@@ -229,6 +236,9 @@ impl Follower {
             }
         }
         self.cursor[usize::from(at.partition)] = at.offset + 1;
+        if at.offset.is_multiple_of(COMMITS_AT_A_STRETCH) {
+            thread::yield_now();
+        }
     }
 
     /// Makes what was fed visible.

@@ -10,6 +10,9 @@ use crate::{Committed, TablesError};
 
 use super::file;
 
+/// After so many rows whoever waits for the core goes first.
+const ROWS_AT_A_STRETCH: usize = 16;
+
 pub(super) struct Writer {
     path: PathBuf,
     connection: Connection,
@@ -139,7 +142,10 @@ fn write_group(transaction: &Transaction<'_>, table: &str, group: &[Sorted<'_>])
         "DELETE FROM \"{table}\" WHERE pk = ?1 AND sk = ?2 AND (partition <> ?3 OR \"offset\" < ?4)"
     ))?;
     let mut written = 0;
-    for Sorted { pk, sk, write, .. } in group {
+    for (number, Sorted { pk, sk, write, .. }) in group.iter().enumerate() {
+        if number % ROWS_AT_A_STRETCH == ROWS_AT_A_STRETCH - 1 {
+            std::thread::yield_now();
+        }
         let (partition, offset) = (write.at.partition, write.at.offset.cast_signed());
         written += match &write.value {
             Some(value) => put.execute(params![pk, sk, value.as_ref(), partition, offset])?,
