@@ -9,6 +9,7 @@ use crate::erasures::Erasing;
 use crate::features::AnyCommand;
 use crate::handle::Commands;
 use crate::standing::becomes;
+use memchr::memchr;
 use memchr::memmem::Finder;
 use spool_domain::actors::Actor;
 use spool_domain::ids::StreamId;
@@ -17,6 +18,7 @@ use spool_log::{Record, Role, Standing};
 use spool_platform::config::Config;
 use spool_schemas::{AnyEvent, Cause, CommitRef, DecodeError, Origin};
 use spool_tables::{Batch, Tables, TablesError, ViewTables};
+use std::collections::HashSet;
 use std::future::Future;
 use std::ops::ControlFlow;
 use std::pin::Pin;
@@ -52,7 +54,7 @@ struct Group {
     checkpoints: &'static str,
     managers: &'static [Manager],
     /// The names of all events that they care for.
-    names: Vec<Finder<'static>>,
+    names: HashSet<&'static [u8]>,
 }
 
 const ERASURES: &str = "erasures";
@@ -80,16 +82,24 @@ impl Group {
         Self {
             checkpoints,
             managers,
-            names: names.map(Finder::new).collect(),
+            names: names.map(|name| name.as_bytes()).collect(),
         }
     }
 
-    /// Whether the record may have an event that a manager cares for: its name stands somewhere in there, letter by letter,
-    /// for names are read as they were written. Nearly all records have none, and reading them takes ten times as long.
+    /// Whether the record may have an event that a manager cares for: its name stands where the record names a type, letter by
+    /// letter, for names are read as they were written. Nearly all records have none, and reading them takes ten times as long.
     fn may_care(&self, record: &Record) -> bool {
-        self.names.iter().any(|name| name.find(&record.payload).is_some())
+        let record = &record.payload;
+        TYPE.find_iter(record).any(|at| {
+            let name = &record[at + TYPE.needle().len()..];
+            memchr(b'"', name).is_some_and(|end| self.names.contains(&name[..end]))
+        })
     }
 }
+
+/// What stands before the name of an event in every record, as [`Commit::encode`](spool_schemas::Commit::encode) writes it; within a
+/// text its quotes are escaped.
+static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"type\":\""));
 
 /// One event being reacted to; gives commands in its name.
 pub struct Reaction<'a> {

@@ -3,10 +3,10 @@
 use crate::features::AnyState;
 use crate::restore::{RecoveryError, refold};
 use crate::snapshots::Snapshots;
+use foldhash::HashMap;
 use spool_domain::ids::StreamId;
 use spool_domain::time::Timestamp;
 use spool_log::Log;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Idle streams kept per partition; of 16 partitions some 100 MB.
@@ -52,7 +52,7 @@ impl Entry {
 impl Streams {
     pub fn new(snapshots: Snapshots) -> Self {
         Self {
-            known: HashMap::new(),
+            known: HashMap::default(),
             snapshots,
             log: None,
             sweep_at: IDLE_MAX,

@@ -1,8 +1,9 @@
 //! The window of command ids: what was accepted lately, so that asking again gives the first answer.
 
+use foldhash::HashMap;
 use serde::{Deserialize, Serialize};
 use spool_domain::time::{Millis, Timestamp};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use uuid::Uuid;
 
 /// How long a command is known again.

@@ -201,6 +201,8 @@ async fn change(
         expected_version,
         ..asking.ask(&gateway, "change-video", &bytes)
     };
+    // The connection reads the next request into the same memory, unless somebody holds it.
+    drop(bytes);
     let video = VideoId(id);
     let (description, outcome) = match value.complete() {
         Ok(description) => {

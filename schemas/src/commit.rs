@@ -12,7 +12,7 @@ use spool_domain::time::Timestamp;
 use uuid::Uuid;
 
 /// What most records have room in; growing to it would copy them twice.
-const MOST_RECORDS_BYTES: usize = 512;
+const MOST_RECORDS_BYTES: usize = 768;
 
 /// A commit to be written.
 #[derive(Clone, Debug, PartialEq, Serialize)]

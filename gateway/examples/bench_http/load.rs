@@ -1,5 +1,6 @@
 //! A small load generator: each connection sends its requests in turn and reads the whole answer before the next.
 
+use memchr::memmem;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -137,12 +138,10 @@ fn cpu_seconds() -> f64 {
 
 /// Where the body begins, and its length.
 fn head(answer: &[u8]) -> Option<(usize, usize)> {
-    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
-    let head = std::str::from_utf8(&answer[..end]).ok()?;
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length")
-            .then(|| value.trim().parse().ok())?
-    });
-    Some((end + 4, length?))
+    let end = memmem::find(answer, b"\r\n\r\n")?;
+    // As hyper writes it.
+    let at = memmem::find(&answer[..end], b"content-length: ")? + b"content-length: ".len();
+    let digits = answer[at..end].iter().take_while(|byte| byte.is_ascii_digit());
+    let length = digits.fold(0, |length, digit| length * 10 + usize::from(digit - b'0'));
+    Some((end + 4, length))
 }

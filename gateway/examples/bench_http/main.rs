@@ -56,7 +56,7 @@ async fn measure(length: Duration, rounds: usize, only: &str) {
         }
     };
 
-    let bare = bare::serve(world.folder(), world.sample_commit()).await;
+    let bare = bare::serve(world.folder(), world.sample_commit().await).await;
     let changes = Load::new(
         product,
         (0..CONNECTIONS).map(|number| world.changes(number)).collect(),

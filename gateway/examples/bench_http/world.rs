@@ -164,19 +164,20 @@ impl World {
         format!("GET /api/videos HTTP/1.1\r\nHost: bench\r\n{headers}\r\n").into_bytes()
     }
 
-    /// The bytes that one change writes to the log, as the ideal is to write.
-    pub fn sample_commit(&self) -> Bytes {
-        let video = serde_json::json!({
-            "stream": self.videos[0].stream().to_string(),
-            "version": 1_000,
-            "command": Uuid::now_v7(),
-            "time": "2026-11-21T08:00:00.000Z",
-            "actor": {"person": {"account": Uuid::now_v7(), "role": "creator"}},
-            "cause": {"correlation": Uuid::now_v7()},
-            "events": [{"type": "VideoDescribed", "v": 1, "data": {"title": "A", "description": DESCRIPTION, "visibility": "public"}}],
-        });
-        assert!(self.log.partitions() > 0);
-        Bytes::from(video.to_string())
+    /// The bytes that one change writes to the log, as the ideal is to write: read there after such a change.
+    pub async fn sample_commit(&self) -> Bytes {
+        let video = self.videos[0];
+        let request = axum::http::Request::put(format!("/api/videos/{video}"))
+            .header("content-type", "application/json")
+            .header("authorization", format!("Bearer {}", self.token))
+            .body(axum::body::Body::from(self.change_body("A")))
+            .expect("a valid request");
+        let answer = self.gateway.router().oneshot(request).await;
+        assert_eq!(answer.expect("a router never fails").status(), 200);
+        let partition = video.stream().partition(self.log.partitions());
+        let last = self.log.head(partition) - 1;
+        let records = self.log.read(partition, last, 1).expect("the log can be read");
+        records[0].payload.clone()
     }
 }
 

@@ -1,8 +1,8 @@
 //! What was believed already, and for how long it may be believed without looking again.
 
 use super::Credential;
+use foldhash::HashMap;
 use spool_domain::ids::AccountId;
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Two generations of so many remembered tokens, about 10 MB in all.
