@@ -107,24 +107,25 @@ impl Audience {
         self.others.is_some()
     }
 
-    /// Tells those who follow the view what a flush changed, if this version is the one that answers.
+    /// Tells those who follow the view what a flush changed, if this version is the one that answers, then those who wait for the
+    /// rows, then other nodes.
     pub fn flushed(&mut self, seat: &Seat, keys: Vec<String>) {
-        let Some(view) = seat.view else { return };
-        let registered = &self.views[view];
-        let version = &seat.feeder.version;
-        let serving = registered.serving.current();
-        if serving.is_none_or(|serving| serving.number != version.number) {
-            return;
+        let serving = serving(&self.views, seat);
+        if let Some((_, registered)) = serving
+            && !keys.is_empty()
+        {
+            registered.serving.changed(keys.clone());
         }
+        seat.feeder.reached();
+        let Some((view, registered)) = serving else {
+            return;
+        };
         let head = (0..self.log.partitions())
             .map(|partition| self.log.head(partition))
             .sum();
         registered.measure(&seat.feeder, head);
         if let Some(others) = &mut self.others {
-            others.say(view, registered, Some(keys.clone()));
-        }
-        if !keys.is_empty() {
-            registered.serving.changed(keys);
+            others.say(view, registered, Some(keys));
         }
     }
 
@@ -145,4 +146,12 @@ impl Audience {
             }
         }
     }
+}
+
+/// The view that this version answers for, if it does.
+fn serving<'a>(views: &'a [Registered], seat: &Seat) -> Option<(usize, &'a Registered)> {
+    let view = seat.view?;
+    let registered = &views[view];
+    let serving = registered.serving.current()?;
+    (serving.number == seat.feeder.version.number).then_some((view, registered))
 }

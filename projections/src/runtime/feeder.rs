@@ -183,19 +183,30 @@ impl Feeder {
         self.unwritten >= BATCH_COMMITS || self.rows.changed_count() >= BATCH_ROWS
     }
 
-    /// Writes rows and checkpoint, makes them visible, and returns the keys that changed. After an error
-    /// everything is kept and the same can be tried again.
+    /// Writes rows and checkpoint and returns the keys that changed; whoever waits is told by [`Feeder::reached`], after those
+    /// who follow the changes, so that both know of them. After an error everything is kept and the same can be tried again.
     pub fn flush(&mut self) -> Result<Vec<String>, TablesError> {
         let quiet = self.rows.changed_count() == 0 && self.batch.is_empty();
         if quiet && self.unwritten < UNWRITTEN_MAX {
-            self.version.reached(&self.next);
             return Ok(vec![]);
         }
-        self.write()
+        self.commit()
     }
 
-    /// The same, and the checkpoint is written in any case.
-    pub fn write(&mut self) -> Result<Vec<String>, TablesError> {
+    /// Tells whoever waits how far the rows are.
+    pub fn reached(&self) {
+        self.version.reached(&self.next);
+    }
+
+    /// Writes rows and checkpoint where nobody follows the changes.
+    pub fn write(&mut self) -> Result<(), TablesError> {
+        self.commit()?;
+        self.reached();
+        Ok(())
+    }
+
+    /// As [`Feeder::flush`], and the checkpoint is written in any case.
+    pub fn commit(&mut self) -> Result<Vec<String>, TablesError> {
         let (keys, changes_of) = (&mut self.keys, self.view.changes_of());
         self.rows.drain(&mut self.batch, |table, pk| {
             if table == changes_of && !keys.contains(pk) {
@@ -215,7 +226,6 @@ impl Feeder {
         self.version.set_parked(self.parking.count());
         self.unwritten = 0;
         self.rows.settle();
-        self.version.reached(&self.next);
         Ok(std::mem::take(&mut self.keys).into_iter().collect())
     }
 

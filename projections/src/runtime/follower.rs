@@ -264,7 +264,7 @@ impl Follower {
             .filter(|seat| seat.may_try_again(RETRY_AFTER))
         {
             let go_on = || !stop.load(Ordering::Relaxed);
-            let caught_up = match seat.feeder.write() {
+            let caught_up = match seat.feeder.commit() {
                 Ok(keys) => {
                     self.audience.flushed(seat, keys);
                     seat.feeder.catch_up(log, go_on)
@@ -350,7 +350,7 @@ impl Follower {
         let stop = &self.stop;
         let caught_up = feeder.catch_up(&self.log, || !stop.load(Ordering::Relaxed));
         let written = match caught_up {
-            Ok(()) => feeder.write().map(drop),
+            Ok(()) => feeder.write(),
             Err(CatchUpError::Log(error)) => return Err(Over::Log(error)),
             Err(CatchUpError::Tables(error)) => Err(error),
             Err(CatchUpError::Feed(_)) => Ok(()),
@@ -380,7 +380,7 @@ impl Follower {
         let Some(seat) = self.seats.iter_mut().find(|seat| seat.is(view, number)) else {
             return Err(TablesError::Dropped);
         };
-        let keys = seat.feeder.write()?;
+        let keys = seat.feeder.commit()?;
         self.audience.flushed(seat, keys);
         Ok(Hashed {
             version: number,

@@ -140,9 +140,9 @@ impl Listener {
         let Some(current) = current.filter(|current| said.version == Some(current.number)) else {
             return true;
         };
-        current.reached(&said.next);
         if is_late {
             serving.tell(Changes::All);
+            current.reached(&said.next);
             return true;
         }
         current.set_parked(said.parked);
@@ -154,6 +154,8 @@ impl Listener {
             Some(keys) if missed_none => serving.changed(keys.clone()),
             Some(_) | None => serving.tell(Changes::All),
         }
+        // Whoever waits for the rows finds that those who follow the changes know of them.
+        current.reached(&said.next);
         true
     }
 

@@ -56,6 +56,34 @@ async fn readers_are_told_which_videos_changed_once_they_can_be_read() {
         .expect("the views live");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waited_for_the_rows_finds_the_change_told_already() {
+    let (world, mut story) = (World::new(), Story::new());
+    let owner = story.register(1);
+    world.tell_and_see(&mut story).await;
+    let catalogue = world.projections.catalogue();
+    let mut changes = catalogue.changes();
+    for turn in 0..200 {
+        let at = story.upload(turn, owner, Visibility::Public);
+        let id = story.films[at].id;
+        world.tell(&mut story).await;
+        let partition = id.stream().partition(world.log.partitions());
+        let token = BTreeMap::from([(partition, world.log.head(partition))]);
+        let waited = catalogue.wait_for(&token, SOON).await;
+        assert_eq!(waited, Ok(()));
+        let mut told = vec![];
+        while let Ok(next) = changes.try_recv() {
+            told.push(next);
+        }
+        let is_told =
+            |changes: &Changes| matches!(changes, Changes::Keys(keys) if keys.contains(&id.to_string()));
+        assert!(
+            told.iter().any(|changes| is_told(changes)),
+            "turn {turn}: {told:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn what_was_seen_is_seen_again_after_a_stop_at_any_moment() {
     let (mut world, mut story) = (World::new(), Story::new());
