@@ -4,6 +4,7 @@ use crate::ViewError;
 use foldhash::{HashMap, HashMapExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use spool_tables::joined::{join, parts};
 use spool_tables::{Batch, Position, TablesError, ViewTables};
 use std::any::Any;
 
@@ -19,7 +20,7 @@ const DECODED: usize = 2;
 pub struct Rows {
     /// None for rows that live in memory only.
     tables: Option<ViewTables>,
-    /// By table, partition key and sort key, joined by NUL.
+    /// By joined keys.
     young: HashMap<String, Entry>,
     old: HashMap<String, Entry>,
     young_bytes: usize,
@@ -240,12 +241,6 @@ impl Rows {
     }
 }
 
-fn join(key: &mut String, table: &str, pk: &str, sk: &str) {
-    for part in [table, "\0", pk, "\0", sk] {
-        key.push_str(part);
-    }
-}
-
 fn encoded<T: Serialize>(row: &T) -> Vec<u8> {
     serde_json::to_vec(row).expect("rows have string keys only and no value that can fail")
 }
@@ -254,12 +249,6 @@ fn slot<T: Serialize + Send + 'static>(entry: &mut Entry) -> &mut Option<T> {
     let slot: &mut dyn Any = entry.slot.as_mut();
     slot.downcast_mut()
         .expect("all rows of one table are of one type")
-}
-
-fn parts(key: &str) -> (&str, &str, &str) {
-    let mut parts = key.splitn(3, '\0');
-    let mut next = || parts.next().expect("joined by point_at");
-    (next(), next(), next())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use foldhash::HashMap;
 
 use crate::error::check_name;
+use crate::joined::{join, parts};
 use crate::{Position, TablesError};
 
 /// Writes to be made together by `ViewTables::commit`.
@@ -13,8 +14,7 @@ use crate::{Position, TablesError};
 /// further writes for it are taken for a repetition and ignored.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// By table, partition key and sort key joined by NUL: one string is one allocation a row, and sorts as the
-    /// rows do.
+    /// By joined keys.
     pub(crate) writes: HashMap<String, Write>,
     pub(crate) next: BTreeMap<u16, u64>,
     /// Reused to look up without allocating.
@@ -67,7 +67,7 @@ impl Batch {
         );
     }
 
-    /// The same for a key that is joined already: table, partition key and sort key with a NUL between each two.
+    /// The same for a key that is [joined](crate::joined) already.
     pub fn put_joined(&mut self, key: String, value: impl Into<Bytes>, at: Position) {
         self.bad_key |= memchr::memchr_iter(0, key.as_bytes()).count() != 2;
         self.advance(at.partition, at.offset + 1);
@@ -150,17 +150,8 @@ impl Batch {
 
     fn point_at(&mut self, table: &str, pk: &str, sk: &str) {
         self.scratch.clear();
-        for part in [table, "\0", pk, "\0", sk] {
-            self.scratch.push_str(part);
-        }
+        join(&mut self.scratch, table, pk, sk);
     }
-}
-
-/// Table, partition key and sort key of a joined key.
-fn parts(key: &str) -> (&str, &str, &str) {
-    let (table, rest) = key.split_once('\0').expect("joined by point_at");
-    let (pk, sk) = rest.split_once('\0').expect("joined by point_at");
-    (table, pk, sk)
 }
 
 #[cfg(test)]

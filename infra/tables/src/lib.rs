@@ -21,6 +21,7 @@ pub mod contract;
 mod cql;
 mod embedded;
 mod error;
+pub mod joined;
 mod registers;
 mod rows;
 mod tables;

@@ -72,15 +72,6 @@ pub struct Patience {
     pub idle: Option<Duration>,
 }
 
-/// How those come who are expected.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
-    /// Sooner than a sleeping thread wakes.
-    Fast,
-    /// One after another, for they have more to do than to append.
-    Slow,
-}
-
 /// Why the writer got to run.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Wake {
@@ -147,15 +138,12 @@ impl Queue {
     }
 
     /// Blocks until there is something to do, and takes what waits. What the disk costs is the sync, so it pays to wait
-    /// a moment for callers who were just answered and are about to append again; how these came is returned as well.
-    pub fn gather(&self, backlog: &mut VecDeque<Pending>, patience: &Patience) -> (Wake, Option<Pace>) {
+    /// a moment for callers who were just answered and are about to append again; whether these are slow is returned as well.
+    pub fn gather(&self, backlog: &mut VecDeque<Pending>, patience: &Patience) -> (Wake, bool) {
         let expects = patience.waits && patience.expected > 1;
-        let pace = match expects {
-            true => self.spin(patience.expected),
-            false => None,
-        };
+        let are_slow = expects && self.spin(patience.expected);
         let mut state = self.lock();
-        let may_wait = expects && pace != Some(Pace::Slow) && patience.window > SPIN;
+        let may_wait = expects && !are_slow && patience.window > SPIN;
         if may_wait && state.waiting.len() < patience.expected {
             state = self.sleep(state, patience.expected, Some(patience.window));
         }
@@ -172,11 +160,11 @@ impl Queue {
             }
             self.count.0.store(0, Ordering::Relaxed);
             state.runtime = None;
-            return (Wake::Work, pace);
+            return (Wake::Work, are_slow);
         }
         match state.phase {
-            Phase::Open => (Wake::Idle, pace),
-            Phase::Closing | Phase::Stopped => (Wake::Closing, pace),
+            Phase::Open => (Wake::Idle, are_slow),
+            Phase::Closing | Phase::Stopped => (Wake::Closing, are_slow),
         }
     }
 
@@ -213,8 +201,9 @@ impl Queue {
         self.arrived.notify_one();
     }
 
-    /// Looks until all who are expected wait, as long as they keep coming, and come quickly. Whoever else can run goes first.
-    fn spin(&self, expected: usize) -> Option<Pace> {
+    /// Looks until all who are expected wait, as long as they keep coming, and says whether they were still coming when it had
+    /// looked for long enough. Whoever else can run goes first.
+    fn spin(&self, expected: usize) -> bool {
         let begun = Instant::now();
         let (mut seen, mut seen_at) = (0, begun);
         loop {
@@ -222,14 +211,11 @@ impl Queue {
             if count != seen {
                 (seen, seen_at) = (count, now);
             }
-            if count >= expected {
-                return Some(Pace::Fast);
-            }
-            if now - seen_at > SPIN {
-                return None;
+            if count >= expected || now - seen_at > SPIN {
+                return false;
             }
             if now - begun > SPIN_MAX {
-                return Some(Pace::Slow);
+                return true;
             }
             // Not too often: each look takes the count away from those who add to it.
             for _ in 0..16 {

@@ -16,7 +16,7 @@ use super::format::{
 use super::index::SegmentIndex;
 use super::position::Position;
 use super::prepare::Preparer;
-use super::queue::{Pace, Patience, Pending, Wake};
+use super::queue::{Patience, Pending, Wake};
 use super::recover;
 use super::segment::{Segment, is_full};
 use crate::{AppendError, Fatal, Operation};
@@ -117,8 +117,8 @@ impl Writer {
             waits: self.tempo.waits(),
             idle,
         };
-        let (wake, pace) = self.shared.queue.gather(&mut self.backlog, &patience);
-        self.tempo.gathered(self.backlog.len(), pace);
+        let (wake, are_slow) = self.shared.queue.gather(&mut self.backlog, &patience);
+        self.tempo.gathered(self.backlog.len(), are_slow);
         wake
     }
 
@@ -411,13 +411,12 @@ impl Tempo {
         self.slow == 0
     }
 
-    fn gathered(&mut self, count: usize, pace: Option<Pace>) {
+    fn gathered(&mut self, count: usize, are_slow: bool) {
         const TRY_AGAIN_AFTER: u32 = 64;
-        if pace == Some(Pace::Slow) {
-            self.slow = TRY_AGAIN_AFTER;
-        } else {
-            self.slow = self.slow.saturating_sub(1);
-        }
+        self.slow = match are_slow {
+            true => TRY_AGAIN_AFTER,
+            false => self.slow.saturating_sub(1),
+        };
         let enough = 4 * count >= 3 * self.expected;
         self.disappointed = if enough || self.disappointed >= TRY_AGAIN_AFTER {
             0
@@ -437,15 +436,13 @@ mod tests {
     fn callers_who_come_slowly_are_not_waited_for_until_they_are_looked_at_again() {
         let mut tempo = Tempo::default();
         assert!(tempo.waits());
-        tempo.gathered(1, Some(Pace::Slow));
+        tempo.gathered(1, true);
         let batches = (0..1_000).take_while(|_| {
             let is_slow = !tempo.waits();
-            tempo.gathered(1, None);
+            tempo.gathered(1, false);
             is_slow
         });
         assert_eq!(batches.count(), 64);
-        assert!(tempo.waits());
-        tempo.gathered(1, Some(Pace::Fast));
         assert!(tempo.waits());
     }
 }
