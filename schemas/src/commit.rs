@@ -43,18 +43,21 @@ pub struct Event(pub AnyEvent);
 
 impl Serialize for Event {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        struct Data<'a>(&'a AnyEvent);
-        impl Serialize for Data<'_> {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                self.0.serialize_data(serializer)
-            }
-        }
         let (name, version) = self.0.name_and_version();
         let mut event = serializer.serialize_struct("Event", 3)?;
         event.serialize_field("type", name)?;
         event.serialize_field("v", &version)?;
         event.serialize_field("data", &Data(&self.0))?;
         event.end()
+    }
+}
+
+/// What an event says, without its name.
+struct Data<'a>(&'a AnyEvent);
+
+impl Serialize for Data<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize_data(serializer)
     }
 }
 
@@ -142,15 +145,88 @@ impl Commit {
             self.request.as_ref().is_none_or(readable),
             "a request's mark is hexadecimal; anything that JSON escapes could not be borrowed when read"
         );
-        let mut record = Vec::with_capacity(MOST_RECORDS_BYTES);
-        serde_json::to_writer(&mut record, self)
-            .expect("a commit has string keys only and no value that can fail");
-        record
+        let mut record = Record(Vec::with_capacity(MOST_RECORDS_BYTES));
+        record.envelope(self);
+        for (at, event) in self.events.iter().enumerate() {
+            record.raw(if at == 0 { "" } else { "," });
+            record.event(&event.0);
+        }
+        record.raw("]}");
+        record.0
     }
 
     /// The stream's version after the last event.
     pub fn last_version(&self) -> u64 {
         last_version(self.version, self.events.len())
+    }
+}
+
+/// The bytes of a record as they are written: what serde would write, but names and ids, of which an envelope mostly consists, are
+/// known to need no escapes and are not looked through for them.
+struct Record(Vec<u8>);
+
+impl Record {
+    /// Everything up to the first event.
+    fn envelope(&mut self, commit: &Commit) {
+        self.raw("{\"stream\":\"");
+        self.raw(commit.stream.feature.as_str());
+        self.raw("-");
+        self.id(commit.stream.id);
+        self.raw("\",\"version\":");
+        self.json(&commit.version);
+        self.raw(",\"command\":\"");
+        self.id(commit.command);
+        self.raw("\"");
+        if let Some(request) = &commit.request {
+            self.raw(",\"request\":\"");
+            self.raw(request);
+            self.raw("\"");
+        }
+        self.raw(",\"time\":");
+        self.json(&commit.time);
+        self.raw(",\"actor\":");
+        self.json(&commit.actor);
+        self.raw(",\"cause\":");
+        self.cause(&commit.cause);
+        self.raw(",\"events\":[");
+    }
+
+    fn cause(&mut self, cause: &Cause) {
+        let Cause { correlation, .. } = cause;
+        let is_all = Cause {
+            correlation: *correlation,
+            ..Cause::default()
+        } == *cause;
+        if !is_all {
+            return self.json(cause);
+        }
+        self.raw("{\"correlation\":\"");
+        self.id(*correlation);
+        self.raw("\"}");
+    }
+
+    fn event(&mut self, event: &AnyEvent) {
+        let (name, version) = event.name_and_version();
+        self.raw("{\"type\":\"");
+        self.raw(name);
+        self.raw("\",\"v\":");
+        self.json(&version);
+        self.raw(",\"data\":");
+        self.json(&Data(event));
+        self.raw("}");
+    }
+
+    fn id(&mut self, id: Uuid) {
+        self.raw(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+    }
+
+    fn raw(&mut self, text: &str) {
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    fn json<T: Serialize + ?Sized>(&mut self, value: &T) {
+        serde_json::to_writer(&mut self.0, value)
+            .expect("a commit has string keys only and no value that can fail");
     }
 }
 

@@ -77,6 +77,8 @@ proptest! {
     #[test]
     fn a_commit_is_read_back_as_it_was_written(commit in any_commit()) {
         let record = commit.encode();
+        let by_serde = serde_json::to_vec(&commit).expect("a commit is JSON");
+        prop_assert_eq!(&record, &by_serde);
         let read = CommitRef::decode(&record).expect("it was just written");
         let events = read.decode_events().expect("they were just written");
         prop_assert_eq!(read.last_version(), commit.last_version());
