@@ -1,6 +1,7 @@
 //! The rows a fold works on: decoded once, kept while they are hot, written once a batch.
 
 use crate::ViewError;
+use bytes::Bytes;
 use foldhash::{HashMap, HashMapExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -35,7 +36,7 @@ pub struct Rows {
 
 struct Appended {
     key: String,
-    row: Vec<u8>,
+    row: Bytes,
     at: Position,
 }
 
@@ -109,12 +110,12 @@ impl Rows {
         self.note_change();
     }
 
-    /// Writes a row that is written once and never looked at by a fold again, also when another writer is ahead: the tables
-    /// leave a row alone that is past the write.
-    pub fn append<T: Serialize>(&mut self, table: &str, pk: &str, sk: &str, row: &T) {
+    /// Writes a row, as JSON, that is written once and never looked at by a fold again, also when another writer is ahead: the
+    /// tables leave a row alone that is past the write.
+    pub fn append(&mut self, table: &str, pk: &str, sk: &str, row: Bytes) {
         let mut key = String::with_capacity(table.len() + pk.len() + sk.len() + 2);
         join(&mut key, table, pk, sk);
-        let (row, at) = (encoded(row), self.at);
+        let at = self.at;
         self.appended.push(Appended { key, row, at });
     }
 
@@ -308,8 +309,8 @@ mod tests {
     fn a_row_that_is_only_appended_is_written_without_a_look_at_what_it_was() {
         let (_dir, mut rows) = overtaken();
         rows.begin(at(0, 6));
-        rows.append("t", "b", "1", &7u64);
-        rows.append("t", "a", "", &3u64);
+        rows.append("t", "b", "1", Bytes::from_static(b"7"));
+        rows.append("t", "a", "", Bytes::from_static(b"3"));
         assert_eq!(rows.changed_count(), 2);
         let (mut batch, mut told) = (Batch::new(), vec![]);
         rows.drain(&mut batch, |table, pk| told.push(format!("{table} {pk}")));
@@ -326,7 +327,7 @@ mod tests {
     fn what_was_appended_is_forgotten_with_all_else_that_is_unwritten() {
         let (_dir, mut rows) = overtaken();
         rows.begin(at(0, 6));
-        rows.append("t", "b", "1", &7u64);
+        rows.append("t", "b", "1", Bytes::from_static(b"7"));
         rows.forget();
         let mut batch = Batch::new();
         rows.drain(&mut batch, |_, _| panic!("nothing is left"));
