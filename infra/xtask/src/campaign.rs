@@ -130,7 +130,8 @@ fn simulate(full: bool, first: Option<&str>) -> Result<()> {
     let seeds = if full { "1000000" } else { "100000" };
     let mut words = vec![
         "run",
-        "--release",
+        "--profile",
+        "simulation",
         "--quiet",
         "--package",
         "spool-log",
