@@ -18,6 +18,10 @@ impl From<PublishError> for End {
     fn from(error: PublishError) -> Self {
         match error {
             PublishError::Command(error) => error.into(),
+            // What this attempt has just written is not the uploaded file; another attempt writes it anew.
+            PublishError::Blobs(error @ BlobError::NotFound { .. }) => {
+                passing("storage", format!("storing the film failed: {error}"))
+            }
             PublishError::Blobs(error) => error.into(),
             PublishError::OutOfOrder { .. } => passing("out_of_order", error.to_string()),
         }

@@ -8,7 +8,7 @@ use crate::problem::Problem;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use spool_blobs::Stored;
-use spool_commands::{Ask, CommandError, Outcome};
+use spool_commands::{Ask, CommandError, Commands, Outcome};
 use spool_domain::ids::{AccountId, UploadId};
 use spool_domain::time::Timestamp;
 use spool_domain::uploads::{Command, Event, Received};
@@ -47,9 +47,9 @@ pub async fn keep(gateway: &Gateway, owner: AccountId, arrived: Arrived) -> Resu
     };
     let request = ask.request.is_some().then(|| hash(gateway, &received));
     let ask = Ask { request, ..ask };
-    match tell(gateway, &sealed, ask).await {
+    match tell(&gateway.parts().commands, &sealed, ask).await {
         Ok((outcome, kept)) => {
-            if kept.as_ref() != Some(&stored.key) {
+            if kept != stored.key {
                 discard(gateway, &stored.key).await;
             }
             answer(gateway, received, &outcome).await
@@ -66,33 +66,28 @@ pub async fn keep(gateway: &Gateway, owner: AccountId, arrived: Arrived) -> Resu
 
 /// The upload, then the video that it brings. Also says which blob the log has for it: another one if the same upload came before.
 /// That it is a repetition says nothing, for the handle asks again by itself when an answer is lost.
-async fn tell(
-    gateway: &Gateway,
-    received: &Received,
-    ask: Ask,
-) -> Result<(Outcome, Option<String>), CommandError> {
-    let commands = &gateway.parts().commands;
+async fn tell(commands: &Commands, received: &Received, ask: Ask) -> Result<(Outcome, String), CommandError> {
     let upload = UploadId::of(received.video).stream();
     let first = commands
         .give(upload, Command::Receive(received.clone()), ask.clone())
         .await?;
-    let create = spool_commands::videos::create(received);
+    // The video is made of the fact: whoever brought the film first may have died before it was.
+    let fact = first.events.iter().find_map(|event| match event {
+        AnyEvent::Uploads(Event::Received(fact)) => Some(fact),
+        _ => None,
+    });
+    let fact = fact.unwrap_or(received);
+    let create = spool_commands::videos::create(fact);
     // From here on the video comes to be in any case: a process manager sees to it.
     let outcome = match commands
-        .give(received.video.stream(), create, ask.then("create"))
+        .give(fact.video.stream(), create, ask.then("create"))
         .await
     {
         Err(CommandError::Refused(_)) if first.repeated => first.clone(),
         other => other.map_err(|error| CommandError::Unavailable(error.to_string()))?,
     };
-    Ok((outcome, blob_of(&first)))
-}
-
-fn blob_of(received: &Outcome) -> Option<String> {
-    received.events.iter().find_map(|event| match event {
-        AnyEvent::Uploads(Event::Received(received)) => Some(received.source.blob.clone()),
-        _ => None,
-    })
+    let kept = fact.source.blob.clone();
+    Ok((outcome, kept))
 }
 
 /// Of everything that makes two uploads the same.
@@ -187,5 +182,81 @@ fn unseen(received: Received, now_ms: i64) -> Video {
         version: 2,
         original: None,
         thumbnail: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use spool_domain::actors::{Actor, Role};
+    use spool_domain::ids::VideoId;
+    use spool_domain::videos::Visibility;
+    use spool_log::Log;
+    use spool_platform::clock::Clock;
+    use spool_schemas::CommitRef;
+    use spool_tables::Tables;
+    use uuid::Uuid;
+
+    fn received(blob: &str) -> Received {
+        Received {
+            video: VideoId(Uuid::from_u128(1)),
+            owner: AccountId(Uuid::from_u128(2)),
+            description: Described {
+                title: "One".to_owned(),
+                description: String::new(),
+                visibility: Visibility::Public,
+            },
+            source: Source {
+                blob: blob.to_owned(),
+                file_name: "one.mp4".to_owned(),
+                bytes: 5_000,
+                sha256: "ab".repeat(32),
+                container: "mp4".to_owned(),
+            },
+        }
+    }
+
+    /// The files of all videos, as the log has them.
+    fn files(log: &Log) -> Vec<String> {
+        let records =
+            (0..log.partitions()).flat_map(|number| log.read(number, 0, usize::MAX).expect("it reads"));
+        let events = records.flat_map(|record| {
+            let commit = CommitRef::decode(&record.payload).expect("a commit");
+            commit.decode_events().expect("known events")
+        });
+        events
+            .filter_map(|event| match event {
+                AnyEvent::Videos(spool_domain::videos::Event::Uploaded(uploaded)) => {
+                    Some(uploaded.source.blob)
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The process is killed between the two facts, and the client, which has had no answer, sends the film again with
+    /// its key before a process manager makes the video.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_video_is_made_of_the_film_that_the_log_has_and_not_of_the_one_that_goes() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let log = Log::open(spool_log::Config::new(dir.path().join("log"))).expect("the log opens");
+        let parts = spool_commands::Parts {
+            log: log.clone(),
+            tables: Tables::open(dir.path().join("tables")).expect("the tables open"),
+            clock: Clock::system(),
+        };
+        let commands = Commands::open(parts).expect("the commands open");
+        let (first, again) = (received("originals/1/first"), received("originals/1/again"));
+        let ask = Ask::fresh(Actor::Person {
+            account: first.owner,
+            role: Role::Creator,
+        });
+        let upload = UploadId::of(first.video).stream();
+        let receive = Command::Receive(first.clone());
+        commands.give(upload, receive, ask.clone()).await.expect("taken");
+
+        let (_, kept) = tell(&commands, &again, ask).await.expect("taken again");
+        assert_eq!(kept, first.source.blob);
+        assert_eq!(files(&log), [first.source.blob]);
     }
 }
