@@ -18,6 +18,7 @@ use spool_domain::accounts::Event;
 use spool_domain::actors::Actor;
 use spool_domain::ids::{AccountId, Feature, SessionId, StreamId};
 use spool_domain::sealed::Sealed;
+use spool_domain::text::write_digits;
 use spool_domain::time::Timestamp;
 use spool_log::{Log, ReadError, Record};
 use spool_schemas::AnyEvent;
@@ -183,7 +184,6 @@ const NOTHING: Bytes = Bytes::from_static(b"null");
 struct NoPlace;
 
 impl Place {
-    /// Digit by digit, for everything that anybody does has one, and the formatter takes several times as long.
     fn with_text<T>(&self, take: impl FnOnce(&str) -> T) -> T {
         let numbers = [
             self.time.as_millis().max(0).cast_unsigned(),
@@ -193,11 +193,8 @@ impl Place {
         ];
         let mut text = [b'-'; TEXT_BYTES];
         let mut rest = &mut text[..];
-        for (mut number, width) in numbers.into_iter().zip(WIDTHS) {
-            for digit in rest[..width].iter_mut().rev() {
-                *digit = b'0' + (number % 10) as u8;
-                number /= 10;
-            }
+        for (number, width) in numbers.into_iter().zip(WIDTHS) {
+            write_digits(number, &mut rest[..width]);
             rest = rest.get_mut(width + 1..).unwrap_or_default();
         }
         take(str::from_utf8(&text).expect("digits and dashes are ASCII"))
