@@ -21,8 +21,8 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
-use tokio::time::{Timeout, timeout};
+use std::time::Duration;
+use tokio::time::{Instant, Timeout, timeout, timeout_at};
 use tower::{Layer, Service};
 use uuid::Uuid;
 
@@ -93,7 +93,8 @@ where
             known,
         };
         let step = match entry {
-            Some(Entry::Refused(problem, said)) => {
+            Some(Entry::Refused(refused)) => {
+                let (problem, said) = *refused;
                 linger_over(request);
                 let mut response = problem.answer(id);
                 said.write(response.headers_mut());
@@ -104,7 +105,10 @@ where
                     entry: None,
                 };
             }
-            _ => Step::of(limit(&request), self.inner.call(request)),
+            _ => Step::of(
+                limit(&request).map(|limit| begun + limit),
+                self.inner.call(request),
+            ),
         };
         Framing { step, asked, entry }
     }
@@ -143,11 +147,11 @@ pin_project! {
 }
 
 impl<F: Future<Output = Result<Response, Infallible>>> Step<F> {
-    fn of(limit: Option<Duration>, answering: F) -> Self {
+    fn of(end: Option<Instant>, answering: F) -> Self {
         let answering = AssertUnwindSafe(answering).catch_unwind();
-        match limit {
-            Some(limit) => Self::Within {
-                answering: timeout(limit, answering),
+        match end {
+            Some(end) => Self::Within {
+                answering: timeout_at(end, answering),
             },
             None => Self::Unlimited { answering },
         }

@@ -132,7 +132,7 @@ pub struct EventRef<'a> {
 impl EventRef<'_> {
     /// Reads what happened, whatever version it was written in.
     pub fn decode(&self) -> Result<AnyEvent, DecodeError> {
-        AnyEvent::decode(self.name, self.version, self.data)
+        AnyEvent::decode(self.name, self.version, self.data.get())
     }
 }
 

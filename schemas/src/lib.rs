@@ -5,11 +5,13 @@
 pub mod commit;
 pub mod envelope;
 pub mod json_schema;
+pub mod outline;
 pub mod registry;
 pub mod upcasts;
 
 pub use commit::{Cause, Commit, CommitRef, Event, EventRef, Origin};
 pub use envelope::Envelope;
+pub use outline::{EventOutline, Outline};
 pub use registry::{AnyEvent, EventType, event_types};
 
 /// Why a record could not be read. A record that was ever written must always be readable, so this is a

@@ -3,7 +3,6 @@
 use crate::DecodeError;
 use crate::upcasts::upcast;
 use serde::Serialize;
-use serde_json::value::RawValue;
 use spool_domain::{accounts, ids::Feature, jobs, reservations, uploads, videos, views};
 
 /// One kind of event as others see it.
@@ -58,15 +57,15 @@ macro_rules! events {
             }
 
             /// Reads `data` as event type `name`, of any version that was ever written.
-            pub fn decode(name: &str, version: u16, data: &RawValue) -> Result<Self, DecodeError> {
+            pub fn decode(name: &str, version: u16, data: &str) -> Result<Self, DecodeError> {
                 let wrong = |source| DecodeError::Event { name: name.to_owned(), version, source };
                 match (name, version) {
-                    $($(($name, $version) => serde_json::from_str(data.get())
+                    $($(($name, $version) => serde_json::from_str(data)
                         .map(|data| Self::$feature($module::Event::$variant(data)))
                         .map_err(wrong),)*)*
                     _ => {
                         let (version, data) = upcast(name, version, data)?;
-                        Self::decode(name, version, &data)
+                        Self::decode(name, version, data.get())
                     }
                 }
             }

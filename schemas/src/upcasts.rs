@@ -25,7 +25,7 @@ pub const UPCASTS: &[Upcast] = &[Upcast {
 }];
 
 /// Takes `data` one version further.
-pub fn upcast(name: &str, version: u16, data: &RawValue) -> Result<(u16, Box<RawValue>), DecodeError> {
+pub fn upcast(name: &str, version: u16, data: &str) -> Result<(u16, Box<RawValue>), DecodeError> {
     upcast_by(UPCASTS, name, version, data)
 }
 
@@ -33,7 +33,7 @@ fn upcast_by(
     upcasts: &[Upcast],
     name: &str,
     version: u16,
-    data: &RawValue,
+    data: &str,
 ) -> Result<(u16, Box<RawValue>), DecodeError> {
     let step = upcasts
         .iter()
@@ -47,7 +47,7 @@ fn upcast_by(
         version,
         source,
     };
-    let old: Value = serde_json::from_str(data.get()).map_err(wrong)?;
+    let old: Value = serde_json::from_str(data).map_err(wrong)?;
     let new = serde_json::value::to_raw_value(&(step.step)(old)).map_err(wrong)?;
     Ok((version + 1, new))
 }
@@ -68,8 +68,8 @@ mod tests {
 
     #[test]
     fn an_old_event_reads_in_the_next_version() {
-        let old = RawValue::from_string(r#"{"title":"Sintel"}"#.into()).expect("it is JSON");
-        let (version, data) = upcast_by(EXAMPLE, "FilmNamed", 1, &old).expect("there is a step");
+        let old = r#"{"title":"Sintel"}"#;
+        let (version, data) = upcast_by(EXAMPLE, "FilmNamed", 1, old).expect("there is a step");
         assert_eq!(
             (version, data.get()),
             (2, r#"{"title":{"language":"und","text":"Sintel"}}"#)
@@ -78,8 +78,7 @@ mod tests {
 
     #[test]
     fn an_unknown_event_is_refused_by_name() {
-        let data = RawValue::from_string("{}".into()).expect("it is JSON");
-        let error = upcast_by(EXAMPLE, "FilmNamed", 2, &data).expect_err("no such step");
+        let error = upcast_by(EXAMPLE, "FilmNamed", 2, "{}").expect_err("no such step");
         assert!(error.to_string().contains("FilmNamed version 2"), "{error}");
     }
 }

@@ -187,7 +187,8 @@ pub enum Entry {
     /// There is no limit for it.
     Free,
     Counted(Said),
-    Refused(Problem, Said),
+    /// In a box, for it is rare, and every request has room for an entry.
+    Refused(Box<(Problem, Said)>),
     /// It shows credentials: whose they are is not known yet.
     Open(Meter),
 }
@@ -197,7 +198,8 @@ impl Entry {
     pub fn said(self) -> Option<Said> {
         match self {
             Self::Free => None,
-            Self::Counted(said) | Self::Refused(_, said) => Some(said),
+            Self::Counted(said) => Some(said),
+            Self::Refused(refused) => Some(refused.1),
             Self::Open(meter) => meter.said(),
         }
     }
@@ -247,7 +249,7 @@ impl Meter {
         };
         let (said, counted) = match open.limits.counted(policy, who) {
             Entry::Counted(said) => (said, Ok(())),
-            Entry::Refused(problem, said) => (said, Err(problem)),
+            Entry::Refused(refused) => (refused.1, Err(refused.0)),
             Entry::Free | Entry::Open(_) => return Ok(()),
         };
         open.counted.get_or_init(|| said);
@@ -302,7 +304,7 @@ impl Policy {
             "that is more than is taken in a while; RateLimit-Policy says how much is",
             standing.next_in_seconds,
         );
-        Entry::Refused(problem, self.said(standing))
+        Entry::Refused(Box::new((problem, self.said(standing))))
     }
 }
 

@@ -36,7 +36,7 @@ const ROUND_PART: u32 = 8;
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 /// After so many commits whoever waits for the core goes first: a scheduler may let a busy thread run for milliseconds, in
 /// which the log could have been written several times.
-const COMMITS_AT_A_STRETCH: u64 = 8;
+const COMMITS_AT_A_STRETCH: u64 = 32;
 
 pub(super) enum Message {
     /// Feed this version from here on; answered when it is as far as the others.

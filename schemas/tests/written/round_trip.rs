@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use spool_domain::ids::{Feature, StreamId};
 use spool_domain::sealed::Sealed;
-use spool_schemas::{AnyEvent, Cause, Commit, CommitRef, Envelope, Event, Origin};
+use spool_schemas::{AnyEvent, Cause, Commit, CommitRef, Envelope, Event, EventOutline, Origin, Outline};
 use uuid::Uuid;
 
 fn any_event() -> impl Strategy<Value = AnyEvent> {
@@ -63,8 +63,32 @@ fn any_commit() -> impl Strategy<Value = Commit> {
     })
 }
 
+/// The outline says the same as the whole.
+fn check_outline(outline: &Outline<'_>, commit: &CommitRef<'_>) {
+    assert_eq!(
+        (outline.stream, outline.version, outline.time),
+        (commit.stream, commit.version, commit.time)
+    );
+    assert_eq!(serde_json::from_str(outline.actor).ok(), Some(commit.actor));
+    assert_eq!(
+        serde_json::from_str(outline.cause).ok(),
+        Some(commit.cause.clone())
+    );
+    let events = commit.events.iter().map(|event| EventOutline {
+        name: event.name,
+        version: event.version,
+        data: event.data.get(),
+    });
+    assert!(outline.events.iter().copied().eq(events));
+}
+
 /// Reads all there is to read, and minds neither success nor refusal.
 fn read_all(record: &[u8]) {
+    if let Ok(outline) = Outline::<EventOutline<'_>>::decode(record) {
+        for event in outline.events {
+            let _ = AnyEvent::decode(event.name, event.version, event.data);
+        }
+    }
     if let Ok(commit) = CommitRef::decode(record) {
         let _ = commit.decode_events();
         let _ = commit.last_version();
@@ -82,6 +106,8 @@ proptest! {
         let read = CommitRef::decode(&record).expect("it was just written");
         let events = read.decode_events().expect("they were just written");
         prop_assert_eq!(read.last_version(), commit.last_version());
+        let outline = Outline::decode(&record).expect("it was just written");
+        check_outline(&outline, &read);
         let again = owned(&read, events);
         prop_assert_eq!(again.encode(), record);
         prop_assert_eq!(again, commit);
