@@ -7,14 +7,13 @@ use spool_commands::CommandError;
 use spool_domain::ids::{UploadId, VideoId};
 use spool_domain::uploads::Upload;
 use spool_domain::videos::Video;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// All blobs are looked through this often; deleted videos' go at once.
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
-/// Younger blobs may belong to an upload whose facts are being written.
-const SPARE_YOUNGER_THAN: Duration = Duration::from_secs(900);
 const PAGE: usize = 1_000;
 /// No upload takes so long: what is left of one that began before is nobody's.
 const UPLOADS_END_WITHIN: Duration = Duration::from_secs(24 * 3_600);
@@ -31,11 +30,12 @@ enum SweepError {
 pub async fn run(parts: &Parts, stop: CancellationToken) {
     let mut changes = parts.projections.catalogue().changes();
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    let mut unknown = BTreeSet::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = sweep.tick() => {
-                if let Err(error) = sweep_all(parts).await {
+                if let Err(error) = sweep_all(parts, &mut unknown).await {
                     tracing::warn!(%error, "housekeeping was cut short; it goes on later");
                 }
             }
@@ -70,69 +70,74 @@ async fn remove(parts: &Parts, video: VideoId) -> Result<(), SweepError> {
 
 /// What the log has of the video in whose folder a blob is.
 enum Owner {
-    /// Deleted, or it never came to be.
-    Nobody,
-    /// Its film is this blob; nothing when that is not known.
+    /// It was deleted.
+    Gone,
+    /// The log has never heard of it: an upload came to nothing, or its fact is being written.
+    Unknown,
+    /// It is there, or it will be when a process manager gets to it. Its film is this blob; nothing when that is not known.
     Video { original: Option<String> },
 }
 
 async fn owner_of(parts: &Parts, video: VideoId) -> Result<Owner, SweepError> {
     let (state, _) = parts.commands.state::<Video>(video.stream()).await?;
-    if !matches!(state, Video::Existing(_)) {
-        return Ok(Owner::Nobody);
-    }
     let upload = UploadId::of(video).stream();
-    let (state, _) = parts.commands.state::<Upload>(upload).await?;
-    let original = match state {
-        Upload::Received { source } => Some(source.blob),
-        Upload::Awaited => None,
-    };
-    Ok(Owner::Video { original })
+    let (upload, _) = parts.commands.state::<Upload>(upload).await?;
+    Ok(match (state, upload) {
+        (Video::Deleted { .. }, _) => Owner::Gone,
+        (_, Upload::Received { source }) => Owner::Video {
+            original: Some(source.blob),
+        },
+        (Video::Existing(_), Upload::Awaited) => Owner::Video { original: None },
+        (Video::Nothing, Upload::Awaited) => Owner::Unknown,
+    })
 }
 
-/// Removes the blobs of videos that are deleted or never came to be, and films that were sent once more.
-async fn sweep_all(parts: &Parts) -> Result<(), SweepError> {
+/// Removes the blobs of videos that are deleted, films that were sent once more, and what belongs to nobody that the log knows: no
+/// time says whether its fact is still to come, so it goes when the sweep before, which gave `unknown`, has met it too.
+async fn sweep_all(parts: &Parts, unknown: &mut BTreeSet<VideoId>) -> Result<(), SweepError> {
     if let Err(error) = parts.blobs.sweep(UPLOADS_END_WITHIN).await {
         tracing::warn!(%error, "what is left of unfinished uploads stays a while longer");
     }
+    let mut still_unknown = BTreeSet::new();
     for folder in ["originals/", "renditions/"] {
         let mut after = None::<String>;
         // Blobs come in order, so those of a video come together.
-        let mut seen = None::<(VideoId, Owner)>;
+        let mut seen = None::<(VideoId, Option<String>)>;
         loop {
             let page = parts.blobs.list(folder, after.as_deref(), PAGE).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.key.clone());
-            let spared = i64::try_from(SPARE_YOUNGER_THAN.as_millis()).unwrap_or(i64::MAX);
-            let old = |modified_ms: i64| parts.clock.now_ms() - modified_ms > spared;
-            for blob in page.iter().filter(|blob| old(blob.modified_ms)) {
-                let Some(video) = video_of(&blob.key) else {
-                    continue;
-                };
+            for (video, key) in page
+                .iter()
+                .filter_map(|blob| Some((video_of(&blob.key)?, &blob.key)))
+            {
                 if seen.as_ref().is_none_or(|(known, _)| *known != video) {
-                    let owner = owner_of(parts, video).await?;
-                    if matches!(owner, Owner::Nobody) {
-                        tracing::info!(%video, "removing files that belong to no video");
-                        remove(parts, video).await?;
-                    }
-                    seen = Some((video, owner));
+                    let original = match owner_of(parts, video).await? {
+                        Owner::Video { original } => original,
+                        Owner::Unknown if !unknown.contains(&video) => {
+                            still_unknown.insert(video);
+                            None
+                        }
+                        Owner::Gone | Owner::Unknown => {
+                            tracing::info!(%video, "removing files that belong to no video");
+                            remove(parts, video).await?;
+                            None
+                        }
+                    };
+                    seen = Some((video, original));
                 }
                 // The process was killed before it threw away a film that had arrived twice.
                 if folder == "originals/"
-                    && let Some((
-                        _,
-                        Owner::Video {
-                            original: Some(original),
-                        },
-                    )) = &seen
-                    && *original != blob.key
+                    && let Some((_, Some(original))) = &seen
+                    && original != key
                 {
-                    tracing::info!(%video, key = blob.key, "removing a film that was sent once more");
-                    parts.blobs.delete(&blob.key).await?;
+                    tracing::info!(%video, key, "removing a film that was sent once more");
+                    parts.blobs.delete(key).await?;
                 }
             }
         }
     }
+    *unknown = still_unknown;
     Ok(())
 }
 
@@ -145,11 +150,11 @@ fn video_of(key: &str) -> Option<VideoId> {
 mod tests {
     use super::*;
     use spool_blobs::{Blobs, Durability, Settings};
-    use spool_commands::{Ask, Commands};
+    use spool_commands::{AnyCommand, Ask, Commands};
     use spool_domain::actors::Actor;
-    use spool_domain::ids::AccountId;
+    use spool_domain::ids::{AccountId, StreamId};
     use spool_domain::uploads::{Command, Received};
-    use spool_domain::videos::{Described, Source, Visibility};
+    use spool_domain::videos::{self, Described, Source, Visibility};
     use spool_log::Log;
     use spool_platform::clock::Clock;
     use spool_platform::config::Config;
@@ -159,7 +164,8 @@ mod tests {
     use std::path::Path;
     use std::sync::Arc;
 
-    fn parts(dir: &Path, clock: Clock) -> Parts {
+    fn parts(dir: &Path) -> Parts {
+        let clock = Clock::system();
         let log = Log::open(spool_log::Config::new(dir.join("log"))).expect("the log opens");
         let tables = Tables::open(dir.join("tables")).expect("the tables open");
         let settings = Settings {
@@ -191,9 +197,8 @@ mod tests {
         heads.into_iter().map(|head| head.key).collect()
     }
 
-    /// An upload and its video, of this blob.
-    async fn uploaded(parts: &Parts, video: VideoId, blob: &str) {
-        let received = Received {
+    fn received(video: VideoId, blob: &str) -> Received {
+        Received {
             video,
             owner: AccountId(Uuid::from_u128(9)),
             description: Described {
@@ -208,40 +213,54 @@ mod tests {
                 sha256: "ab".repeat(32),
                 container: "mp4".to_owned(),
             },
-        };
-        let create = spool_commands::videos::create(&received);
-        let (commands, ask) = (&parts.commands, || Ask::fresh(Actor::System));
-        let upload = UploadId::of(video).stream();
-        let given = commands.give(upload, Command::Receive(received), ask()).await;
-        given.expect("received");
-        let given = commands.give(video.stream(), create, ask()).await;
-        given.expect("created");
+        }
+    }
+
+    async fn give(parts: &Parts, stream: StreamId, command: impl Into<AnyCommand>) {
+        let given = parts
+            .commands
+            .give(stream, command, Ask::fresh(Actor::System))
+            .await;
+        given.expect("taken");
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn what_no_video_needs_goes_when_it_is_old_and_nothing_else_does() {
+    async fn what_no_video_needs_goes_and_nothing_else_does() {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let clock = Clock::manual(Clock::system().now_ms());
-        let parts = parts(dir.path(), clock.clone());
-        let (video, nobody) = (VideoId(Uuid::from_u128(1)), VideoId(Uuid::from_u128(2)));
-        let film = format!("originals/{video}/b");
-        uploaded(&parts, video, &film).await;
-        let kept = [film, format!("renditions/{video}/job/1/360p/0.m4s")];
+        let parts = parts(dir.path());
+        let [there, awaited, deleted, nobody] = [1, 2, 3, 4].map(|id| VideoId(Uuid::from_u128(id)));
+        let segment = |video: VideoId| format!("renditions/{video}/job/1/360p/0.m4s");
+        let film = |video: VideoId, name: &str| format!("originals/{video}/{name}");
+        for video in [there, awaited, deleted] {
+            let received = received(video, &film(video, "b"));
+            let create = spool_commands::videos::create(&received);
+            give(&parts, UploadId::of(video).stream(), Command::Receive(received)).await;
+            // The process was killed, and stayed away for long, before a manager made the video.
+            if video != awaited {
+                give(&parts, video.stream(), create).await;
+            }
+        }
+        let by = Actor::System;
+        give(&parts, deleted.stream(), videos::Command::Delete { by }).await;
+        let kept = [film(there, "b"), film(awaited, "b"), segment(there)];
+        let unknown = [film(nobody, "a"), segment(nobody)];
         let lost = [
-            format!("originals/{video}/a"),
-            format!("originals/{video}/c"),
-            format!("originals/{nobody}/a"),
-            format!("renditions/{nobody}/job/1/360p/0.m4s"),
+            film(there, "a"),
+            film(there, "c"),
+            film(awaited, "c"),
+            film(deleted, "b"),
+            segment(deleted),
         ];
-        for key in kept.iter().chain(&lost) {
+        for key in kept.iter().chain(&unknown).chain(&lost) {
             put(&parts, key).await;
         }
-        sweep_all(&parts).await.expect("it sweeps");
-        assert_eq!(keys(&parts).await.len(), kept.len() + lost.len());
+        let mut known_as_unknown = BTreeSet::new();
+        sweep_all(&parts, &mut known_as_unknown).await.expect("it sweeps");
+        let mut left = [&kept[..], &unknown].concat();
+        left.sort_unstable();
+        assert_eq!(keys(&parts).await, left);
 
-        let age = i64::try_from(SPARE_YOUNGER_THAN.as_millis()).expect("minutes");
-        clock.advance(age + 60_000);
-        sweep_all(&parts).await.expect("it sweeps");
+        sweep_all(&parts, &mut known_as_unknown).await.expect("it sweeps");
         assert_eq!(keys(&parts).await, kept);
     }
 }
