@@ -2,6 +2,7 @@
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Headers;
+use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Message, Offset, TopicPartitionList};
 use spool_kafka::Settings;
 use spool_log::Log;
@@ -37,9 +38,7 @@ pub fn read_all(settings: &Settings) -> Vec<Published> {
             .expect("the broker runs");
         for partition in metadata.topics()[0].partitions() {
             let place = (name.clone(), partition.id());
-            let (low, high) = consumer
-                .fetch_watermarks(&name, partition.id(), WITHIN)
-                .expect("the broker runs");
+            let (low, high) = ends(&consumer, &name, partition.id());
             if high > low {
                 list.add_partition_offset(&name, partition.id(), Offset::Offset(low))
                     .expect("an offset");
@@ -64,6 +63,21 @@ pub fn read_all(settings: &Settings) -> Vec<Published> {
         all.push(read_one(settings, &message));
     }
     all
+}
+
+/// Where a partition begins and ends. A broker that has come back says that it leads a partition a moment before it does.
+fn ends(consumer: &BaseConsumer, topic: &str, partition: i32) -> (i64, i64) {
+    let deadline = Instant::now() + WITHIN;
+    loop {
+        let ends = consumer.fetch_watermarks(topic, partition, WITHIN);
+        let is_early = ends
+            .as_ref()
+            .is_err_and(|error| error.rdkafka_error_code() == Some(RDKafkaErrorCode::NotLeaderForPartition));
+        if !is_early || Instant::now() >= deadline {
+            return ends.expect("the broker runs");
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 fn read_one(settings: &Settings, message: &impl Message) -> Published {
