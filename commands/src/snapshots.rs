@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 /// Raised when the written form of a state changes (`tests/executor/format.rs` notices); snapshots of
 /// another format are dropped.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 const NAME: &str = "snapshots";
 const PAGE: usize = 1_000;
 

@@ -8,6 +8,8 @@ mod events;
 
 pub use events::*;
 
+use attempt::LEASE_EXPIRED;
+
 use crate::actors::Actor;
 use crate::decider::Decider;
 use crate::media::{Film, Rendition, Segment};
@@ -23,7 +25,7 @@ pub enum Command {
     /// There shall be such a job. Quiet when there is one already.
     Request(Requested),
     /// `worker` takes the job. A worker that comes back after a crash takes its own job again at once,
-    /// unless the job has no attempt left: then it waits for the end of the lease and is given up.
+    /// unless that has happened too often: then the job waits for the end of the lease and is given up.
     Claim {
         /// The worker's own name; the same after a restart, and not shared by two that run at once.
         worker: String,
@@ -186,10 +188,14 @@ pub struct Known {
     pub stage: Stage,
     /// Attempts begun so far; the number of the last one.
     pub attempts: u32,
-    /// Attempts begun since a person last started the job or an attempt last published something; the
-    /// attempt that published counts. So long films survive many restarts of workers, and a film that
-    /// kills its worker without getting any further is given up.
-    pub tries: u32,
+    /// Attempts that said they failed, since a person last started the job or an attempt last published
+    /// something.
+    pub failures: u32,
+    /// Attempts that ended without a word since then: their worker was killed, restarted or cut off from the
+    /// log, which is seldom the film's fault. They are counted apart and more of them are borne, as
+    /// Kubernetes keeps a pod's disruptions out of a job's `backoffLimit`. There is an end, since a film
+    /// may take down its worker each time.
+    pub cut_off: u32,
     /// The film as measured.
     pub film: Option<Film>,
     /// By name.
@@ -294,12 +300,7 @@ impl Decider for Job {
             }
             Command::Wake => Ok(match &job.stage {
                 Stage::Leased { attempt, until, .. } if *until <= now => {
-                    let failure = Failure {
-                        code: "lease_expired".into(),
-                        sentence: "the worker stopped answering".into(),
-                        passing: true,
-                    };
-                    vec![job.end_attempt(*attempt, failure, now)]
+                    vec![job.lose_attempt(*attempt, now)]
                 }
                 Stage::Leased { .. }
                 | Stage::Waiting { .. }
@@ -318,7 +319,8 @@ impl Decider for Job {
                     from: Timestamp::default(),
                 },
                 attempts: 0,
-                tries: 0,
+                failures: 0,
+                cut_off: 0,
                 film: None,
                 renditions: BTreeMap::new(),
                 thumbnail: None,
@@ -347,8 +349,10 @@ impl Known {
         match event {
             Event::Requested(_) => {}
             Event::Claimed(claimed) => {
+                if matches!(self.stage, Stage::Leased { .. }) {
+                    self.cut_off = self.cut_off.saturating_add(1);
+                }
                 self.attempts = claimed.attempt;
-                self.tries = self.tries.saturating_add(1);
                 self.stage = Stage::Leased {
                     attempt: claimed.attempt,
                     worker: claimed.worker.clone(),
@@ -382,7 +386,7 @@ impl Known {
                         .map(|segment| u64::from(segment.duration_ms))
                         .fold(progress.published_ms, u64::saturating_add);
                 }
-                self.tries = self.tries.min(1);
+                (self.failures, self.cut_off) = (0, 0);
             }
             Event::RenditionFinished(finished) => {
                 if let Some(progress) = self.renditions.get_mut(&finished.rendition) {
@@ -391,14 +395,21 @@ impl Known {
             }
             Event::ThumbnailMade(made) => self.thumbnail = Some(made.blob.clone()),
             Event::Completed(_) => self.stage = Stage::Completed,
-            Event::AttemptEnded(ended) => self.stage = Stage::Waiting { from: ended.again_at },
+            Event::AttemptEnded(ended) => {
+                let count = match ended.failure.code.as_str() {
+                    LEASE_EXPIRED => &mut self.cut_off,
+                    _ => &mut self.failures,
+                };
+                *count = count.saturating_add(1);
+                self.stage = Stage::Waiting { from: ended.again_at };
+            }
             Event::Failed(_) => self.stage = Stage::Failed,
             Event::Cancelled(_) => self.stage = Stage::Cancelled,
             Event::Restarted(_) => {
                 self.stage = Stage::Waiting {
                     from: Timestamp::default(),
                 };
-                self.tries = 0;
+                (self.failures, self.cut_off) = (0, 0);
             }
         }
     }

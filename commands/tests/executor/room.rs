@@ -2,7 +2,7 @@
 
 use crate::dice::{Dice, seeds};
 use crate::given::{ask, create, describe, fresh, video};
-use crate::world::World;
+use crate::world::{SNAPSHOTS_FORMAT, World};
 use spool_commands::CommandError;
 use spool_domain::videos::Video;
 use spool_log::{Config, Operation};
@@ -143,7 +143,7 @@ async fn a_disk_that_is_full_now_and_then_loses_and_doubles_nothing() {
         world.state_is_the_refold().await;
         world.write_snapshots().await;
         world.restart().await;
-        let view = world.tables.view("snapshots", 4).expect("opens");
+        let view = world.tables.view("snapshots", SNAPSHOTS_FORMAT).expect("opens");
         let heads = (0..4).map(|partition| world.log.head(partition));
         let kept = (0..4).map(|partition| view.checkpoint(partition));
         assert!(kept.eq(heads), "the snapshots were of commits that are not there");

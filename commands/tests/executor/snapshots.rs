@@ -1,13 +1,13 @@
 //! Snapshots are disposable: lost, damaged, of another format or of another log, the state is the same.
 
 use crate::given::{ask, claim, create, describe, fresh, job, request, video};
-use crate::world::World;
+use crate::world::{SNAPSHOTS_FORMAT, World};
 use rusqlite::Connection;
 use spool_domain::videos::Video;
 use std::path::{Path, PathBuf};
 
 fn file(dir: &Path) -> PathBuf {
-    dir.join("tables/snapshots/v4.db")
+    dir.join(format!("tables/snapshots/v{SNAPSHOTS_FORMAT}.db"))
 }
 
 /// Changes what is stored behind everybody's back.
@@ -135,7 +135,10 @@ async fn another_format_is_dropped() {
     world
         .restart_after(|dir| std::fs::rename(file(dir), file(dir).with_file_name("v7.db")).expect("renamed"))
         .await;
-    assert_eq!(world.tables.versions("snapshots").expect("listable"), [4]);
+    assert_eq!(
+        world.tables.versions("snapshots").expect("listable"),
+        [SNAPSHOTS_FORMAT]
+    );
     check_all_is_known(&mut world).await;
 }
 
@@ -210,7 +213,7 @@ async fn idle_streams_come_back_from_their_snapshots() {
     world.state_is_the_refold().await;
     // A replay that is longer than what is kept in memory writes snapshots on its way.
     world.restart_without_snapshots().await;
-    let view = world.tables.view("snapshots", 4).expect("opens");
+    let view = world.tables.view("snapshots", SNAPSHOTS_FORMAT).expect("opens");
     assert_eq!(view.checkpoint(0), 20_000);
     world.state_is_the_refold().await;
 }

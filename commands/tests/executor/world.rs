@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 /// 2027-01-15, in milliseconds.
 pub const START_MS: i64 = 1_800_000_000_000;
+/// The `FORMAT` of `src/snapshots.rs`.
+pub const SNAPSHOTS_FORMAT: u32 = 5;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct World {

@@ -8,6 +8,11 @@ use crate::time::{Millis, Timestamp};
 
 /// An attempt that failed for a passing reason is followed by another after this, doubled each time.
 const RETRY_AFTER: Millis = Millis(2_000);
+/// This many attempts in a row may end without a word and without having got any further; then the film is
+/// suspected of taking its worker down.
+const CUT_OFF_MAX: u32 = 20;
+/// The code of an attempt that ended without a word. It is in logs for ever and tells the two counts apart.
+pub(super) const LEASE_EXPIRED: &str = "lease_expired";
 /// No lease is longer: a worker that asked for more and died would keep the job from everybody.
 const LEASE_MAX: Millis = Millis(3_600_000);
 /// Rungs, sound and the source: no film needs more, and each costs memory for as long as the job is known.
@@ -50,9 +55,9 @@ impl Known {
     }
 
     pub(super) fn claim(&self, worker: &str, lease: Millis, now: Timestamp) -> Result<Vec<Event>, Refusal> {
-        // A film that kills its worker each time must not be taken again and again by the worker that
-        // comes back: what has no attempt left waits for the end of its lease, which gives the job up.
-        let exhausted = self.tries >= self.requested.attempts_max;
+        // A film that kills its worker each time must not be taken again for ever by the worker that comes
+        // back: it waits for the end of its lease, which gives the job up.
+        let exhausted = self.is_cut_off_for_good();
         match &self.stage {
             Stage::Waiting { from } if *from > now => Err(Refusal::Leased),
             Stage::Leased {
@@ -226,15 +231,40 @@ impl Known {
     }
 
     pub(super) fn end_attempt(&self, attempt: u32, failure: Failure, now: Timestamp) -> Event {
-        if !failure.passing || self.tries >= self.requested.attempts_max {
+        if !failure.passing || self.failures.saturating_add(1) >= self.requested.attempts_max {
             return Event::Failed(Failed { attempt, failure });
         }
-        let pause = Millis(RETRY_AFTER.0 << self.tries.saturating_sub(1).min(8));
+        let pause = Millis(RETRY_AFTER.0 << self.failures.min(8));
         Event::AttemptEnded(AttemptEnded {
             attempt,
             failure,
             again_at: now + pause,
         })
+    }
+
+    /// The end of an attempt that was not heard of until its lease ran out.
+    pub(super) fn lose_attempt(&self, attempt: u32, now: Timestamp) -> Event {
+        let failure = |sentence: String| Failure {
+            code: LEASE_EXPIRED.into(),
+            sentence,
+            passing: true,
+        };
+        if self.is_cut_off_for_good() {
+            let failure = failure(format!(
+                "the worker stopped answering {CUT_OFF_MAX} times before this film got any further; it can be started again"
+            ));
+            return Event::Failed(Failed { attempt, failure });
+        }
+        Event::AttemptEnded(AttemptEnded {
+            attempt,
+            failure: failure("the worker stopped answering".into()),
+            again_at: now + RETRY_AFTER,
+        })
+    }
+
+    /// Whether the attempt that is running is the last that may end without a word.
+    fn is_cut_off_for_good(&self) -> bool {
+        self.cut_off.saturating_add(1) >= CUT_OFF_MAX
     }
 }
 

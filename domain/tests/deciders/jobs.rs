@@ -80,33 +80,69 @@ fn a_job_is_not_claimed_during_its_pause() {
 
 #[test]
 fn a_film_that_kills_its_worker_again_and_again_is_given_up() {
-    let past = job(&[claimed(1, "a"), claimed(2, "a"), claimed(3, "a")]);
+    let cut_off: Vec<_> = (1..=20).map(|attempt| claimed(attempt, "a")).collect();
     let late = NOW + LEASE;
+    given::<Job>(&job(&cut_off[..19]))
+        .when(claim("a"), NOW)
+        .then(&[claimed(20, "a")]);
+    let past = job(&cut_off);
     for (worker, now) in [("a", NOW), ("a", late), ("b", late)] {
         given::<Job>(&past)
             .when(claim(worker), now)
             .then_refused(Refusal::Leased);
     }
-    let expired = Failure {
-        code: "lease_expired".into(),
-        sentence: "the worker stopped answering".into(),
-        passing: true,
+    let for_good = Failure {
+        sentence:
+            "the worker stopped answering 20 times before this film got any further; it can be started again"
+                .into(),
+        ..silent()
     };
     given::<Job>(&past)
         .when(Command::Wake, late)
-        .then(&[failed(3, expired)]);
+        .then(&[failed(20, for_good)]);
+}
+
+#[test]
+fn a_worker_that_is_restarted_or_silent_uses_up_none_of_a_films_attempts() {
+    let restarted = job(&[claimed(1, "a"), claimed(2, "a"), claimed(3, "a")]);
+    given::<Job>(&restarted)
+        .when(claim("a"), NOW)
+        .then(&[claimed(4, "a")]);
+    given::<Job>(&restarted)
+        .when(fail(3, passing()), NOW)
+        .then(&[pause(3, passing(), NOW + Millis(2_000))]);
+    let silent = job(&[
+        claimed(1, "a"),
+        pause(1, silent(), NOW),
+        claimed(2, "b"),
+        pause(2, silent(), NOW),
+        claimed(3, "c"),
+    ]);
+    given::<Job>(&silent)
+        .when(fail(3, passing()), NOW)
+        .then(&[pause(3, passing(), NOW + Millis(2_000))]);
 }
 
 #[test]
 fn a_film_that_gets_further_each_time_is_not_given_up() {
-    let past = job(&[
+    let cut_off = (1..=20).map(|attempt| claimed(attempt, "a"));
+    let further = [announced(20), published(20, 0, 1)];
+    let past: Vec<_> = cut_off.chain(further).collect();
+    given::<Job>(&job(&past))
+        .when(claim("a"), NOW)
+        .then(&[claimed(21, "a")]);
+    let failures = [
         claimed(1, "a"),
+        pause(1, passing(), NOW),
         claimed(2, "a"),
+        pause(2, passing(), NOW),
         claimed(3, "a"),
         announced(3),
         published(3, 0, 1),
-    ]);
-    given::<Job>(&past).when(claim("a"), NOW).then(&[claimed(4, "a")]);
+    ];
+    given::<Job>(&job(&failures))
+        .when(fail(3, passing()), NOW)
+        .then(&[pause(3, passing(), NOW + Millis(2_000))]);
 }
 
 #[test]
@@ -164,7 +200,13 @@ fn the_last_failure_and_a_lasting_one_end_the_job() {
     given::<Job>(&job(&[claimed(1, "a")]))
         .when(fail(1, lasting()), NOW)
         .then(&[failed(1, lasting())]);
-    let third = job(&[claimed(1, "a"), claimed(2, "a"), claimed(3, "a")]);
+    let third = job(&[
+        claimed(1, "a"),
+        pause(1, passing(), NOW),
+        claimed(2, "a"),
+        pause(2, passing(), NOW),
+        claimed(3, "a"),
+    ]);
     given::<Job>(&third)
         .when(fail(3, passing()), NOW)
         .then(&[failed(3, passing())]);
@@ -231,9 +273,11 @@ fn the_owner_starts_a_failed_or_cancelled_job_again() {
 fn a_restarted_job_fences_the_attempts_before_and_has_all_its_tries() {
     let past = job(&[
         claimed(1, "a"),
+        pause(1, passing(), NOW),
         claimed(2, "a"),
+        pause(2, passing(), NOW),
         claimed(3, "a"),
-        failed(3, lasting()),
+        failed(3, passing()),
         Event::Restarted(Restarted { by: owner() }),
     ]);
     given::<Job>(&past)
@@ -249,16 +293,11 @@ fn a_restarted_job_fences_the_attempts_before_and_has_all_its_tries() {
 #[test]
 fn the_timer_ends_an_attempt_whose_worker_is_silent() {
     let past = job(&[claimed(1, "a")]);
-    let silent = Failure {
-        code: "lease_expired".into(),
-        sentence: "the worker stopped answering".into(),
-        passing: true,
-    };
     let due = NOW + LEASE;
     assert_eq!(refold::<Job>(&past).due(), Some((due, Command::Wake)));
     given::<Job>(&past)
         .when(Command::Wake, due)
-        .then(&[pause(1, silent, due + Millis(2_000))]);
+        .then(&[pause(1, silent(), due + Millis(2_000))]);
     given::<Job>(&past)
         .when(Command::Wake, due + Millis(-1))
         .then_nothing();

@@ -143,7 +143,8 @@ struct Bystander {
     last_attempt: u32,
     lease: Option<(u32, String, Timestamp)>,
     over: bool,
-    tries: u32,
+    failures: u32,
+    cut_off: u32,
     segments: BTreeMap<String, (u32, bool)>,
 }
 
@@ -186,6 +187,11 @@ impl Bystander {
                 self.speaks(ended.attempt);
                 assert!(ended.failure.passing && ended.again_at > now);
                 self.lease = None;
+                if ended.failure.code == "lease_expired" {
+                    self.cut_off += 1;
+                } else {
+                    self.failures += 1;
+                }
             }
             Event::Failed(failed) => {
                 self.speaks(failed.attempt);
@@ -195,7 +201,7 @@ impl Bystander {
             Event::Restarted(_) => {
                 assert!(self.over, "started again while it was going on");
                 self.over = false;
-                self.tries = 0;
+                (self.failures, self.cut_off) = (0, 0);
             }
         }
     }
@@ -203,6 +209,7 @@ impl Bystander {
     fn claimed(&mut self, claimed: &Claimed, now: Timestamp) {
         if let Some((_, worker, until)) = &self.lease {
             assert!(*until <= now || *worker == claimed.worker, "two leases at once");
+            self.cut_off += 1;
         }
         assert!(
             claimed.attempt > self.last_attempt,
@@ -210,9 +217,8 @@ impl Bystander {
             self.last_attempt,
             claimed.attempt
         );
-        self.tries += 1;
         assert!(
-            self.tries <= self.attempts_max.max(1),
+            self.failures < self.attempts_max.max(1) && self.cut_off < 20,
             "more attempts than there may be"
         );
         self.last_attempt = claimed.attempt;
@@ -229,7 +235,7 @@ impl Bystander {
         assert!(!known.1, "a finished rendition grew");
         assert!(!published.segments.is_empty());
         known.0 += u32::try_from(published.segments.len()).expect("a few");
-        self.tries = self.tries.min(1);
+        (self.failures, self.cut_off) = (0, 0);
     }
 
     fn speaks(&self, attempt: u32) {

@@ -57,6 +57,15 @@ pub fn passing() -> Failure {
     }
 }
 
+/// What the timer says of a worker that is not heard of any more.
+pub fn silent() -> Failure {
+    Failure {
+        code: "lease_expired".into(),
+        sentence: "the worker stopped answering".into(),
+        passing: true,
+    }
+}
+
 pub fn lasting() -> Failure {
     Failure {
         code: "no_video".into(),

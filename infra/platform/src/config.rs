@@ -131,6 +131,8 @@ pub struct Auth {
 #[serde(deny_unknown_fields)]
 pub struct Jobs {
     pub lease_seconds: u64,
+    /// How many attempts may fail before a job is given up. Those that only their worker's end cut off do not
+    /// count.
     pub max_attempts: u32,
 }
 
