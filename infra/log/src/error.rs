@@ -101,6 +101,11 @@ pub enum ReadError {
         path: PathBuf,
         source: io::Error,
     },
+    #[error(
+        "the log ends at offset {offset} of partition {partition}, but it has had {head} commits there; `spool verify` says \
+         where it is damaged"
+    )]
+    Short { partition: u16, offset: u64, head: u64 },
     /// The servers of the log do not answer, or not with what is needed. May be tried again.
     #[error("reading partition {partition} of the log {place} failed: {problem}")]
     Servers {

@@ -25,6 +25,7 @@ mod eventstore;
 mod kafka;
 mod owner;
 mod scan;
+mod shares;
 #[doc(hidden)]
 pub mod term;
 
@@ -42,6 +43,7 @@ pub use eventstore::EventStoreConfig;
 pub use kafka::KafkaConfig;
 pub use owner::{Owner, Role, Standing};
 pub use scan::Scan;
+pub use shares::{Piece, Pieces, Share, SharedRecord};
 
 /// A handle on an open log. Clones share it; the directory is given back when the last one is dropped or
 /// [`Log::close`] is called.
@@ -241,6 +243,26 @@ impl Log {
             #[cfg(feature = "eventstore")]
             Backend::EventStore(log) => log.scan(from).map(Scan::eventstore),
         }
+    }
+
+    /// The same for `count` threads that share the partitions: the pieces, which all of them are to be given, and the share
+    /// of each. The embedded log does next to nothing for each commit but in its share, so all cores take part in reading.
+    ///
+    /// # Panics
+    /// If `from` has not one offset for each partition, or `count` is 0.
+    pub fn scan_in_shares(&self, from: &[u64], count: usize) -> Result<(Pieces, Vec<Share>), ReadError> {
+        assert!(count > 0, "a scan is shared by one thread at least");
+        // Before the scan, which may see more but never less.
+        let heads: Vec<u64> = (0..self.partitions())
+            .map(|partition| self.head(partition))
+            .collect();
+        let pieces = match &self.backend {
+            Backend::Embedded(log) => Pieces::embedded(log.scan(from)?.into_pieces()),
+            Backend::Kafka(_) => Pieces::records(self.scan(from)?),
+            #[cfg(feature = "eventstore")]
+            Backend::EventStore(_) => Pieces::records(self.scan(from)?),
+        };
+        Ok((pieces, Share::all(count, from, &heads)))
     }
 
     /// Reads everything durable and checks checksums, order and contiguity. Blocking; the log stays in use meanwhile.

@@ -119,6 +119,11 @@ impl BatchHeader {
         crc
     }
 
+    /// How long the batch at the start of `bytes` claims to be, header included. Nothing is checked.
+    pub fn claims_bytes(bytes: &[u8]) -> Option<usize> {
+        (bytes.len() >= BATCH_HEADER_BYTES).then(|| BATCH_HEADER_BYTES + u32_at(bytes, 32) as usize)
+    }
+
     /// The header at the start of `bytes` and its crc, if it is one written at `position`.
     pub fn decode(bytes: &[u8], seed: u32, position: u64) -> Result<(Self, u32), &'static str> {
         if bytes[0..4] != BATCH_MAGIC {
@@ -160,17 +165,11 @@ pub struct RecordHeader {
 impl RecordHeader {
     /// The record at the start of `bytes`, checked against the crc of its batch's header.
     pub fn decode(bytes: &[u8], batch_crc: u32) -> Result<Self, &'static str> {
-        if bytes.len() < RECORD_HEADER_BYTES {
-            return Err("a record header is cut off");
-        }
-        let payload_bytes = u32_at(bytes, 16) as usize;
-        let end = record_bytes(payload_bytes);
-        if end > bytes.len() {
-            return Err("a record is longer than its batch");
-        }
-        if crc32c::crc32c_append(batch_crc, &bytes[4..end]) != u32_at(bytes, 0) {
+        let (_, record) = Self::claims(bytes)?;
+        if crc32c::crc32c_append(batch_crc, &record[4..]) != u32_at(record, 0) {
             return Err("the checksum of a record is wrong");
         }
+        let payload_bytes = u32_at(bytes, 16) as usize;
         let kind = match bytes[4] {
             1 => Kind::Commit,
             2 => Kind::Start,
@@ -183,6 +182,19 @@ impl RecordHeader {
             offset: u64_at(bytes, 8),
             payload_bytes,
         })
+    }
+
+    /// The partition that the record at the start of `bytes` claims to be of, and all its bytes, padding included.
+    /// Nothing is checked but that they are there.
+    pub fn claims(bytes: &[u8]) -> Result<(u16, &[u8]), &'static str> {
+        if bytes.len() < RECORD_HEADER_BYTES {
+            return Err("a record header is cut off");
+        }
+        let record = bytes.get(..record_bytes(u32_at(bytes, 16) as usize));
+        Ok((
+            u16_at(bytes, 6),
+            record.ok_or("a record is longer than its batch")?,
+        ))
     }
 }
 

@@ -36,7 +36,7 @@ use crate::{AppendError, Appending, Config, OpenError, ReadError, Record};
 
 pub use self::memory::Memory;
 pub use self::recover::Cut;
-pub use self::scan::Scan;
+pub use self::scan::{Piece, Pieces, Scan};
 pub use self::verify::{Problem, VerifyReport, verify_dir};
 
 const SEGMENT_BYTES_MIN: u64 = 16 << 10;

@@ -1,4 +1,5 @@
-//! Reads all partitions in the order they were written, in large sequential pieces.
+//! Reads all partitions in the order they were written, in large sequential pieces: record by record, or whole pieces that
+//! several threads look through for records of theirs.
 
 use std::sync::Arc;
 
@@ -7,14 +8,14 @@ use super::UNPOISONED;
 use super::format::Kind;
 use super::read::{durable, failure};
 use super::segment::Segment;
-use super::walk::{Records, WalkError, WalkedRecord, Walker};
+use super::walk::{Batch, Records, WalkError, WalkedRecord, Walker};
 use crate::{ReadError, ScanRecord};
 
 /// See [`crate::Log::scan`]. Ends after the first error.
 pub struct Scan {
-    /// Those still to be read, last first.
-    segments: Vec<Arc<Segment>>,
-    current: Option<Current>,
+    batches: Batches,
+    /// What is left of the last batch.
+    records: Option<Records>,
     /// For each partition, what comes next and where it ends.
     next: Vec<u64>,
     heads: Vec<u64>,
@@ -22,10 +23,16 @@ pub struct Scan {
     left: u64,
 }
 
+/// All batches from one on.
+struct Batches {
+    /// Those still to be read, last first.
+    segments: Vec<Arc<Segment>>,
+    current: Option<Current>,
+}
+
 struct Current {
     segment: Arc<Segment>,
     walker: Walker,
-    records: Option<Records>,
 }
 
 impl Scan {
@@ -54,17 +61,27 @@ impl Scan {
             first = Some(first.map_or_else(|| start.clone(), |first| first.min(start.clone())));
         }
         let mut scan = Self {
-            segments: Vec::new(),
-            current: None,
+            batches: Batches {
+                segments: Vec::new(),
+                current: None,
+            },
+            records: None,
             next: from.to_vec(),
             heads,
             left,
         };
         if let Some(start) = first {
-            scan.segments = start.segments.into_iter().rev().collect();
-            scan.open_next(Some(start.byte))?;
+            scan.batches.segments = start.segments.into_iter().rev().collect();
+            scan.batches.open_next(Some(start.byte))?;
         }
         Ok(scan)
+    }
+
+    /// The same in pieces.
+    pub fn into_pieces(self) -> Pieces {
+        Pieces {
+            batches: (self.left > 0).then_some(self.batches),
+        }
     }
 
     /// Commits that are still to come.
@@ -72,43 +89,16 @@ impl Scan {
         self.left
     }
 
-    /// Goes on to the next segment; false if there is none.
-    fn open_next(&mut self, at: Option<u64>) -> Result<bool, ReadError> {
-        let Some(segment) = self.segments.pop() else {
-            return Ok(false);
-        };
-        let end = segment.index.read().expect(UNPOISONED).end;
-        let at = at.unwrap_or(super::format::SEGMENT_HEADER_BYTES);
-        let walker = segment
-            .walk(at, end)
-            .map_err(|error| failure(&segment, WalkError::Io(error)))?;
-        self.current = Some(Current {
-            segment,
-            walker,
-            records: None,
-        });
-        Ok(true)
-    }
-
     fn advance(&mut self) -> Result<Option<ScanRecord>, ReadError> {
         while self.left > 0 {
-            let current = self
-                .current
-                .as_mut()
-                .expect("a scan has a segment open until nothing is left");
-            let Some(record) = current.next().map_err(|error| failure(&current.segment, error))? else {
-                let path = current.segment.path.clone();
-                let position = current.walker.at();
-                if !self.open_next(None)? {
-                    let problem = format!("the log ends here, but {} commits are still to come", self.left);
-                    return Err(ReadError::Corrupt {
-                        file: path,
-                        position,
-                        problem,
-                    });
-                }
+            let Some(record) = self.records.as_mut().and_then(Iterator::next) else {
+                let Some(batch) = self.batches.next()? else {
+                    return Err(self.batches.ends_early(self.left));
+                };
+                self.records = Some(batch.records());
                 continue;
             };
+            let record = record.map_err(|damage| self.batches.failure(WalkError::Damage(damage)))?;
             let partition = usize::from(record.partition);
             if record.kind != Kind::Commit || record.offset < self.next[partition] {
                 continue;
@@ -119,7 +109,7 @@ impl Scan {
             }
             if record.offset != self.next[partition] {
                 let error = record.out_of_order(self.next[partition]);
-                return Err(failure(&current.segment, error));
+                return Err(self.batches.failure(error));
             }
             self.next[partition] += 1;
             self.left -= 1;
@@ -155,20 +145,111 @@ impl Iterator for Scan {
     }
 }
 
-impl Current {
-    fn next(&mut self) -> Result<Option<WalkedRecord>, WalkError> {
+impl Batches {
+    /// Goes on to the next segment; false if there is none.
+    fn open_next(&mut self, at: Option<u64>) -> Result<bool, ReadError> {
+        let Some(segment) = self.segments.pop() else {
+            return Ok(false);
+        };
+        let end = segment.index.read().expect(UNPOISONED).end;
+        let at = at.unwrap_or(super::format::SEGMENT_HEADER_BYTES);
+        let walker = segment
+            .walk(at, end)
+            .map_err(|error| failure(&segment, WalkError::Io(error)))?;
+        self.current = Some(Current { segment, walker });
+        Ok(true)
+    }
+
+    fn next(&mut self) -> Result<Option<Batch>, ReadError> {
         loop {
-            if let Some(records) = &mut self.records {
-                match records.next() {
-                    Some(record) => return record.map(Some).map_err(WalkError::Damage),
-                    None => self.records = None,
-                }
-            }
-            match durable(&mut self.walker)? {
-                Some(batch) => self.records = Some(batch.records()),
+            let Current { segment, walker } = self.current();
+            match durable(walker).map_err(|error| failure(segment, error))? {
+                Some(batch) => return Ok(Some(batch)),
+                None if self.open_next(None)? => {}
                 None => return Ok(None),
             }
         }
+    }
+
+    fn current(&mut self) -> &mut Current {
+        self.current
+            .as_mut()
+            .expect("a segment is open from the first batch on")
+    }
+
+    fn failure(&mut self, error: WalkError) -> ReadError {
+        failure(&self.current().segment, error)
+    }
+
+    fn ends_early(&mut self, left: u64) -> ReadError {
+        let Current { segment, walker } = self.current();
+        ReadError::Corrupt {
+            file: segment.path.clone(),
+            position: walker.at(),
+            problem: format!("the log ends here, but {left} commits are still to come"),
+        }
+    }
+}
+
+/// See [`crate::Log::scan_in_shares`]. Ends after the first error.
+pub struct Pieces {
+    batches: Option<Batches>,
+}
+
+/// The batches of one read.
+pub struct Piece {
+    segment: Arc<Segment>,
+    batches: Vec<Batch>,
+}
+
+impl Pieces {
+    fn advance(&mut self) -> Result<Option<Piece>, ReadError> {
+        let Some(from) = &mut self.batches else {
+            return Ok(None);
+        };
+        let Some(first) = from.next()? else {
+            return Ok(None);
+        };
+        let Current { segment, walker } = from.current();
+        let mut batches = vec![first];
+        while walker.has_read_on() {
+            match durable(walker).map_err(|error| failure(segment, error))? {
+                Some(batch) => batches.push(batch),
+                None => break,
+            }
+        }
+        let segment = Arc::clone(segment);
+        Ok(Some(Piece { segment, batches }))
+    }
+}
+
+impl Iterator for Pieces {
+    type Item = Result<Piece, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let piece = self.advance();
+        if !matches!(piece, Ok(Some(_))) {
+            self.batches = None;
+        }
+        piece.transpose()
+    }
+}
+
+impl Piece {
+    /// The commits whose partition is `wanted`, in order. What claims to be of another one is not even checked: who shares a
+    /// piece with others leaves that to them.
+    pub fn commits(
+        &self,
+        wanted: impl Fn(u16) -> bool + Copy,
+    ) -> impl Iterator<Item = Result<WalkedRecord<&[u8]>, ReadError>> {
+        let records = self.batches.iter().flat_map(move |batch| batch.claimed(wanted));
+        records
+            .map(|record| record.map_err(|damage| failure(&self.segment, WalkError::Damage(damage))))
+            .filter(|record| record.as_ref().map_or(true, |record| record.kind == Kind::Commit))
+    }
+
+    pub fn out_of_order(&self, record: &WalkedRecord<&[u8]>, next: u64) -> ReadError {
+        failure(&self.segment, record.out_of_order(next))
     }
 }
 

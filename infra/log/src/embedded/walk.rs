@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 
 use bytes::{Bytes, BytesMut};
 
-use super::format::{BATCH_HEADER_BYTES, BatchHeader, Kind, RECORD_HEADER_BYTES, RecordHeader, record_bytes};
+use super::format::{BATCH_HEADER_BYTES, BatchHeader, Kind, RECORD_HEADER_BYTES, RecordHeader};
 
 /// Large enough to read at the disk's speed, small enough to stay in the processor's cache until it is parsed.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -72,6 +72,15 @@ impl Walker {
         self.at
     }
 
+    /// Whether the next batch was read together with the last one.
+    pub fn has_read_on(&self) -> bool {
+        let read = self
+            .chunk
+            .get((self.at - self.chunk_at) as usize..)
+            .unwrap_or_default();
+        BatchHeader::claims_bytes(read).is_some_and(|bytes| bytes <= read.len())
+    }
+
     pub fn step(&mut self) -> Result<Step, WalkError> {
         if self.at >= self.end {
             return Ok(Step::End);
@@ -122,8 +131,8 @@ impl Walker {
     }
 
     fn reusable(&mut self, length: usize) -> BytesMut {
-        // Reading holds at most the slices of a few batches; whoever keeps more gets fresh memory for each chunk.
-        const SPARES: usize = 4;
+        // Readers hold a few chunks at once; whoever keeps more gets fresh memory for each.
+        const SPARES: usize = 8;
         if self.spare.len() > SPARES {
             self.spare.remove(0);
         }
@@ -150,23 +159,31 @@ impl Batch {
 
     pub fn records(&self) -> Records {
         Records {
+            place: Place::start(self),
             batch: self.clone(),
-            at: 0,
-            left: self.header.records,
         }
+    }
+
+    /// Those that claim to be of a partition that is `wanted`. The others are passed over unchecked.
+    pub fn claimed(
+        &self,
+        wanted: impl Fn(u16) -> bool,
+    ) -> impl Iterator<Item = Result<WalkedRecord<&[u8]>, Damage>> {
+        let mut place = Place::start(self);
+        std::iter::from_fn(move || place.next(self, &wanted))
     }
 }
 
 /// One intact record of a batch.
-pub struct WalkedRecord {
+pub struct WalkedRecord<Payload = Bytes> {
     pub kind: Kind,
     pub partition: u16,
     pub offset: u64,
-    pub payload: Bytes,
+    pub payload: Payload,
     pub position: u64,
 }
 
-impl WalkedRecord {
+impl<Payload> WalkedRecord<Payload> {
     pub fn is_commit_of(&self, partition: u16) -> bool {
         self.kind == Kind::Commit && self.partition == partition
     }
@@ -183,49 +200,81 @@ impl WalkedRecord {
 /// The records of a batch, which own their bytes so that an iterator can be kept between calls.
 pub struct Records {
     batch: Batch,
-    at: usize,
-    left: u32,
+    place: Place,
 }
 
 impl Iterator for Records {
     type Item = Result<WalkedRecord, Damage>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let position = self.batch.position + (BATCH_HEADER_BYTES + self.at) as u64;
-        if self.left == 0 {
-            let longer = self.at < self.batch.body.len();
-            self.at = self.batch.body.len();
-            return longer.then(|| {
-                Err(Damage {
-                    position,
-                    problem: "a batch is longer than its records".into(),
-                })
+        let record = self.place.next(&self.batch, |_| true)?;
+        Some(record.map(|record| WalkedRecord {
+            kind: record.kind,
+            partition: record.partition,
+            offset: record.offset,
+            payload: self.batch.body.slice_ref(record.payload),
+            position: record.position,
+        }))
+    }
+}
+
+/// How far a batch was walked through.
+struct Place {
+    at: usize,
+    left: u32,
+}
+
+impl Place {
+    const fn start(batch: &Batch) -> Self {
+        Self {
+            at: 0,
+            left: batch.header.records,
+        }
+    }
+
+    /// The next that claims to be of a partition that is wanted; nothing comes after damage.
+    fn next<'a>(
+        &mut self,
+        batch: &'a Batch,
+        wanted: impl Fn(u16) -> bool,
+    ) -> Option<Result<WalkedRecord<&'a [u8]>, Damage>> {
+        while self.left > 0 {
+            let position = batch.position + (BATCH_HEADER_BYTES + self.at) as u64;
+            let decoded = match RecordHeader::claims(&batch.body[self.at..]) {
+                Ok((partition, record)) if !wanted(partition) => {
+                    self.left -= 1;
+                    self.at += record.len();
+                    continue;
+                }
+                Ok((_, record)) => RecordHeader::decode(record, batch.crc).map(|header| (header, record)),
+                Err(problem) => Err(problem),
+            };
+            return Some(match decoded {
+                Ok((header, record)) => {
+                    self.left -= 1;
+                    self.at += record.len();
+                    Ok(WalkedRecord {
+                        kind: header.kind,
+                        partition: header.partition,
+                        offset: header.offset,
+                        payload: &record[RECORD_HEADER_BYTES..RECORD_HEADER_BYTES + header.payload_bytes],
+                        position,
+                    })
+                }
+                Err(problem) => Err(self.damaged(batch, position, problem)),
             });
         }
-        let body = &self.batch.body[self.at..];
-        let header = match RecordHeader::decode(body, self.batch.crc) {
-            Ok(header) => header,
-            Err(problem) => {
-                self.left = 0;
-                self.at = self.batch.body.len();
-                return Some(Err(Damage {
-                    position,
-                    problem: problem.into(),
-                }));
-            }
-        };
-        let start = self.at + RECORD_HEADER_BYTES;
-        let payload = self.batch.body.slice(start..start + header.payload_bytes);
-        self.left -= 1;
-        self.at += record_bytes(header.payload_bytes);
-        let (kind, partition, offset) = (header.kind, header.partition, header.offset);
-        Some(Ok(WalkedRecord {
-            kind,
-            partition,
-            offset,
-            payload,
+        let position = batch.position + (BATCH_HEADER_BYTES + self.at) as u64;
+        (self.at < batch.body.len())
+            .then(|| Err(self.damaged(batch, position, "a batch is longer than its records")))
+    }
+
+    fn damaged(&mut self, batch: &Batch, position: u64, problem: &str) -> Damage {
+        (self.left, self.at) = (0, batch.body.len());
+        Damage {
             position,
-        }))
+            problem: problem.into(),
+        }
     }
 }
 

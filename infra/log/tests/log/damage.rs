@@ -1,10 +1,11 @@
 //! A torn tail is cut; anything else that is damaged or missing is refused with its place and what to do.
 
+use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use crate::suite::{payload, read};
+use crate::suite::{payload, read, scanned};
 use spool_log::{Config, Log, OpenError, ReadError};
 use tempfile::TempDir;
 
@@ -76,6 +77,46 @@ fn damage_in_a_closed_segment_is_found_by_reads_scans_and_verify() {
     drop(log);
     let report = Log::verify_dir(dir.path()).expect("the log can be verified");
     assert_eq!(report.problems.len(), 1, "{report:?}");
+}
+
+/// Also where the byte says whose record it is: then another share finds that it is none of its own.
+#[test]
+fn whatever_byte_of_a_closed_segment_is_damaged_somebody_who_shares_a_scan_notices() {
+    let dir = log_of(3000);
+    let whole: HashMap<_, _> = scanned(&open(&dir).expect("an intact log"), &[0; 4])
+        .into_iter()
+        .map(|(partition, offset, payload)| ((partition, offset), payload))
+        .collect();
+    let file = segment(&dir, 1);
+    for byte in 9000..9400 {
+        flip(&file, byte);
+        let log = open(&dir).expect("closed segments are not read when a log is opened");
+        let (pieces, mut shares) = log.scan_in_shares(&[0; 4], 3).expect("the scan starts");
+        let mut found = vec![];
+        let outcome = pieces.into_iter().try_for_each(|piece| {
+            let piece = piece?;
+            shares.iter_mut().try_for_each(|share| {
+                share.each(&piece, |record| {
+                    found.push((record.partition, record.offset, record.payload.to_vec()));
+                    Ok::<_, ReadError>(())
+                })
+            })
+        });
+        let error = outcome.expect_err("a byte was flipped");
+        assert!(
+            matches!(&error, ReadError::Corrupt { file, .. } if file.ends_with("segment-0000000001.log")),
+            "{error}"
+        );
+        for (partition, offset, payload) in found {
+            let written = whole.get(&(partition, offset)).expect("it was written");
+            assert_eq!(
+                written, &payload,
+                "byte {byte}, partition {partition}, offset {offset}"
+            );
+        }
+        drop(log);
+        flip(&file, byte);
+    }
 }
 
 #[test]

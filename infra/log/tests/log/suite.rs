@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use spool_log::{AppendError, Log, ReadError};
+use spool_log::{AppendError, Log, Piece, ReadError, Share};
 
 pub type Open = dyn Fn(&Path) -> Log + Sync;
 type Promise = fn(&Open, &Path);
@@ -51,6 +51,10 @@ pub const PROMISES: &[(&str, Promise)] = &[
     (
         "a scan sees all partitions up to the heads",
         a_scan_sees_all_partitions_up_to_the_heads,
+    ),
+    (
+        "threads that share a scan see all of it once",
+        threads_that_share_a_scan_see_all_of_it_once,
     ),
     ("a closed log takes nothing more", a_closed_log_takes_nothing_more),
     ("many tasks append at once", many_tasks_append_at_once),
@@ -221,6 +225,53 @@ fn reading_beyond_the_head_is_an_error(open: &Open, dir: &Path) {
     );
 }
 
+fn threads_that_share_a_scan_see_all_of_it_once(open: &Open, dir: &Path) {
+    let log = open(dir);
+    for n in 0..200 {
+        let partition = u16::try_from(n % 4).expect("less than 4");
+        log.append(partition, n / 4, vec![payload(n)])
+            .wait()
+            .expect("an append");
+    }
+    let from = [0, 10, 50, 49];
+    let mut wanted = scanned(&log, &from);
+    wanted.sort();
+    for count in [1, 2, 3, 5] {
+        let (pieces, mut shares) = log.scan_in_shares(&from, count).expect("a scan");
+        let head = log.head(0);
+        log.append(0, head, vec![payload(1000)])
+            .wait()
+            .expect("an append during the scan");
+        let pieces: Vec<Piece> = pieces.map(|piece| piece.expect("an intact piece")).collect();
+        let found: Vec<_> = shares.iter_mut().map(|share| taken(share, &pieces)).collect();
+        for (number, taken) in found.iter().enumerate() {
+            let is_own = |(partition, ..): &(u16, u64, Bytes)| usize::from(*partition) % count == number;
+            assert!(taken.iter().all(is_own), "share {number} of {count}: {taken:?}");
+        }
+        let mut found = found.concat();
+        found.sort();
+        assert_eq!(found, wanted, "shared by {count}");
+        for share in shares {
+            share.finish().expect("everything has come");
+        }
+        wanted.push((0, head, payload(1000)));
+        wanted.sort();
+    }
+    let (_, shares) = log.scan_in_shares(&from, 1).expect("a scan");
+    let missing = shares.into_iter().map(Share::finish).collect::<Result<(), _>>();
+    assert!(
+        matches!(
+            missing,
+            Err(ReadError::Short {
+                partition: 0,
+                offset: 0,
+                ..
+            })
+        ),
+        "{missing:?}"
+    );
+}
+
 fn a_watch_follows_the_head_and_ends_with_the_log(open: &Open, dir: &Path) {
     let log = open(dir);
     let mut watch = log.watch(1);
@@ -342,6 +393,24 @@ pub fn read(log: &Log, partition: u16, from: u64) -> Vec<(u64, Bytes)> {
         .into_iter()
         .map(|record| (record.offset, record.payload))
         .collect()
+}
+
+/// What a share has in `pieces`.
+pub fn taken(share: &mut Share, pieces: &[Piece]) -> Vec<(u16, u64, Bytes)> {
+    let mut found = vec![];
+    for piece in pieces {
+        share
+            .each(piece, |record| {
+                found.push((
+                    record.partition,
+                    record.offset,
+                    Bytes::copy_from_slice(record.payload),
+                ));
+                Ok::<_, ReadError>(())
+            })
+            .expect("an intact piece");
+    }
+    found
 }
 
 pub fn scanned(log: &Log, from: &[u64]) -> Vec<(u16, u64, Bytes)> {
