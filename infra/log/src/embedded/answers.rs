@@ -18,6 +18,9 @@ const TOGETHER_MIN: usize = 8;
 /// One task wakes this many, so that two threads can take part.
 const TOGETHER_MAX: usize = 64;
 
+/// So many runtimes are remembered.
+const RUNTIMES_MAX: usize = 16;
+
 /// Nobody stands by for longer.
 const STANDBY_MAX: Duration = Duration::from_micros(300);
 
@@ -27,48 +30,37 @@ thread_local! {
     static HERE: OnceCell<Option<Handle>> = const { OnceCell::new() };
 }
 
-/// Where to answer one append.
-pub struct Caller {
-    answer: oneshot::Sender<Result<u64, AppendError>>,
-    /// Its runtime, if it has several threads: one of a single thread may be blocked by the very code that waits for
-    /// the answer.
-    runtime: Option<Id>,
-    /// How to get there; only the first of a batch says it.
-    handle: Option<Handle>,
+/// Takes the answer to one append.
+pub type Caller = oneshot::Sender<Result<u64, AppendError>>;
+
+/// The runtimes that callers came from. Each has a number, which takes less room in an append than the way to get there.
+#[derive(Clone, Default)]
+pub struct Runtimes {
+    known: Vec<(Id, Handle)>,
 }
 
-impl Caller {
-    /// To be called by whoever appends, for the answer is given where it was asked for.
-    pub fn new() -> (Self, oneshot::Receiver<Result<u64, AppendError>>) {
-        let (answer, receiver) = oneshot::channel();
-        let runtime = HERE.with(|here| here.get_or_init(current).as_ref().map(Handle::id));
-        let handle = None;
-        let caller = Self {
-            answer,
-            runtime,
-            handle,
-        };
-        (caller, receiver)
+impl Runtimes {
+    /// The number of this thread's runtime, if it has several threads: one of a single thread may be blocked by the
+    /// very code that waits for the answer. Where callers come from many runtimes, the last of them have none.
+    pub fn here(&mut self) -> Option<u8> {
+        HERE.with(|here| {
+            let here = here.get_or_init(current).as_ref()?;
+            let id = here.id();
+            let number = self.known.iter().position(|(known, _)| *known == id);
+            let number = number.unwrap_or(self.known.len());
+            if number == RUNTIMES_MAX {
+                return None;
+            }
+            if number == self.known.len() {
+                self.known.push((id, here.clone()));
+            }
+            u8::try_from(number).ok()
+        })
     }
 
-    pub fn runtime(&self) -> Option<Id> {
-        self.runtime
+    fn get(&self, number: u8) -> Option<&Handle> {
+        self.known.get(usize::from(number)).map(|(_, handle)| handle)
     }
-
-    /// Says how to get to its runtime, if that is the one.
-    pub fn set_handle(&mut self, handle: Option<&Handle>) {
-        self.handle = handle.filter(|handle| Some(handle.id()) == self.runtime).cloned();
-    }
-
-    pub fn answer(self, result: Result<u64, AppendError>) {
-        // Whoever dropped the receiver does not want to know.
-        let _ = self.answer.send(result);
-    }
-}
-
-/// The runtime of this thread, if it has several threads.
-pub fn here() -> Option<Handle> {
-    HERE.with(|here| here.get_or_init(current).clone())
 }
 
 fn current() -> Option<Handle> {
@@ -81,24 +73,31 @@ fn current() -> Option<Handle> {
 pub struct Answers {
     together: Vec<(Caller, u64)>,
     /// The runtime of those in `together`.
-    here: Option<Id>,
-    handle: Option<Handle>,
+    here: Option<u8>,
+    /// As the queue had them when a new one was last seen.
+    runtimes: Runtimes,
     standby: Option<Standby>,
 }
 
 impl Answers {
-    /// Has somebody stand by where `caller` waits, because an answer to many is near: a thread that sleeps would take
-    /// as long to wake as the disk does for the sync.
-    pub fn expect(&mut self, caller: &Caller) {
-        self.standby = caller.handle.as_ref().map(Standby::start);
+    /// To be called before anything else is done for callers of `runtime`.
+    pub fn know(&mut self, runtime: Option<u8>, all: impl FnOnce() -> Runtimes) {
+        if runtime.is_some_and(|number| self.runtimes.get(number).is_none()) {
+            self.runtimes = all();
+        }
     }
 
-    pub fn add(&mut self, mut caller: Caller, first: u64) {
-        let handle = caller.handle.take();
-        if handle.is_some() || caller.runtime != self.here {
+    /// Has somebody stand by in `runtime`, because an answer to many is near: a thread that sleeps would take as long to
+    /// wake as the disk does for the sync.
+    pub fn expect(&mut self, runtime: Option<u8>) {
+        let handle = runtime.and_then(|number| self.runtimes.get(number));
+        self.standby = handle.map(Standby::start);
+    }
+
+    pub fn add(&mut self, caller: Caller, runtime: Option<u8>, first: u64) {
+        if runtime != self.here {
             self.give();
-            self.here = caller.runtime;
-            self.handle = handle;
+            self.here = runtime;
         }
         if self.together.len() == TOGETHER_MAX {
             self.give();
@@ -112,7 +111,8 @@ impl Answers {
     /// Gives all answers that were added.
     pub fn give(&mut self) {
         let is_many = self.together.len() >= TOGETHER_MIN;
-        let Some(runtime) = self.handle.as_ref().filter(|_| is_many) else {
+        let runtime = self.here.filter(|_| is_many);
+        let Some(runtime) = runtime.and_then(|number| self.runtimes.get(number)) else {
             return Given::answer(&mut self.together);
         };
         let batch = Given(std::mem::take(&mut self.together));
@@ -132,7 +132,8 @@ struct Given(Vec<(Caller, u64)>);
 impl Given {
     fn answer(callers: &mut Vec<(Caller, u64)>) {
         for (caller, first) in callers.drain(..) {
-            caller.answer(Ok(first));
+            // Whoever dropped the receiver does not want to know.
+            let _ = caller.send(Ok(first));
         }
     }
 }

@@ -142,8 +142,8 @@ impl Embedded {
     pub fn append(&self, partition: u16, expected: u64, commits: Vec<Bytes>) -> Appending {
         self.shared().check_partition(partition);
         let queued = self
-            .sized(&commits)
-            .and_then(|bytes| self.shared().queue.push(partition, expected, commits, bytes));
+            .check_size(&commits)
+            .and_then(|()| self.shared().queue.push(partition, expected, commits));
         match queued {
             Ok(receiver) => Appending::queued(receiver),
             Err(error) => Appending::answered(Err(error)),
@@ -199,8 +199,7 @@ impl Embedded {
         &self.handle.shared
     }
 
-    /// The bytes an append takes in the log.
-    fn sized(&self, commits: &[Bytes]) -> Result<usize, AppendError> {
+    fn check_size(&self, commits: &[Bytes]) -> Result<(), AppendError> {
         if let Some(commit) = commits
             .iter()
             .find(|commit| commit.len() > self.handle.commit_bytes_max)
@@ -213,7 +212,7 @@ impl Embedded {
         if bytes > bytes_max {
             Err(AppendError::TooLarge { bytes, bytes_max })
         } else {
-            Ok(bytes)
+            Ok(())
         }
     }
 }

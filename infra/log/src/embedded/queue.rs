@@ -1,15 +1,16 @@
 //! Where appends wait for the writer, in the order they were made.
 
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::answers::{self, Caller};
+use super::answers::{Caller, Runtimes};
+use super::format::record_bytes;
 use crate::AppendError;
 
 /// How long the writer looks again and again before it sleeps: callers who were just answered are back sooner than a
@@ -33,8 +34,7 @@ struct Apart<T>(T);
 
 struct State {
     waiting: Vec<Pending>,
-    /// The runtime of the last that waits.
-    runtime: Option<Handle>,
+    runtimes: Runtimes,
     /// The next offset of each partition, counting what waits and what is being written.
     next: Vec<u64>,
     phase: Phase,
@@ -50,14 +50,62 @@ enum Phase {
     Stopped,
 }
 
-/// An append whose place in the log is fixed.
+/// An append whose place in the log is fixed. Small, and in one piece if it is of one commit: it is made on one core and
+/// read on another, and each line of the processor's cache that goes over takes as long as writing a commit does.
 pub struct Pending {
     pub partition: u16,
+    /// The number of the caller's runtime.
+    pub runtime: Option<u8>,
     pub first: u64,
-    pub commits: Vec<Bytes>,
-    /// In the log, with headers.
-    pub bytes: usize,
+    pub commits: Commits,
     pub caller: Caller,
+}
+
+const _: () = assert!(
+    size_of::<Pending>() <= 56,
+    "an append takes less than a line of the cache"
+);
+
+pub enum Commits {
+    One(Bytes),
+    Several(Vec<Bytes>),
+}
+
+impl Commits {
+    fn new(mut commits: Vec<Bytes>) -> Self {
+        match (commits.pop(), commits.is_empty()) {
+            (Some(only), true) => Self::One(only),
+            (last, _) => {
+                commits.extend(last);
+                Self::Several(commits)
+            }
+        }
+    }
+
+    pub fn each(self, mut each: impl FnMut(Bytes)) {
+        match self {
+            Self::One(commit) => each(commit),
+            Self::Several(commits) => commits.into_iter().for_each(each),
+        }
+    }
+}
+
+impl Deref for Commits {
+    type Target = [Bytes];
+
+    fn deref(&self) -> &[Bytes] {
+        match self {
+            Self::One(commit) => std::slice::from_ref(commit),
+            Self::Several(commits) => commits,
+        }
+    }
+}
+
+impl Pending {
+    /// In the log, with headers.
+    pub fn bytes(&self) -> usize {
+        self.commits.iter().map(|commit| record_bytes(commit.len())).sum()
+    }
 }
 
 /// How long the writer waits for what.
@@ -84,7 +132,7 @@ impl Queue {
     pub fn new(heads: Vec<u64>) -> Self {
         let state = State {
             waiting: Vec::new(),
-            runtime: None,
+            runtimes: Runtimes::default(),
             next: heads,
             phase: Phase::Open,
             wake_at: 0,
@@ -102,9 +150,9 @@ impl Queue {
         partition: u16,
         expected: u64,
         commits: Vec<Bytes>,
-        bytes: usize,
     ) -> Result<oneshot::Receiver<Result<u64, AppendError>>, AppendError> {
-        let (mut caller, receiver) = Caller::new();
+        let (caller, receiver) = oneshot::channel();
+        let commits = Commits::new(commits);
         let mut state = self.lock();
         if state.phase != Phase::Open {
             return Err(AppendError::Stopped);
@@ -114,15 +162,12 @@ impl Queue {
             return Err(AppendError::Conflict { expected, actual });
         }
         state.next[usize::from(partition)] += commits.len() as u64;
-        if caller.runtime() != state.runtime.as_ref().map(Handle::id) {
-            state.runtime = answers::here();
-            caller.set_handle(state.runtime.as_ref());
-        }
+        let runtime = state.runtimes.here();
         state.waiting.push(Pending {
             partition,
+            runtime,
             first: expected,
             commits,
-            bytes,
             caller,
         });
         self.count.0.store(state.waiting.len(), Ordering::Relaxed);
@@ -159,7 +204,6 @@ impl Queue {
                 backlog.extend(state.waiting.drain(..));
             }
             self.count.0.store(0, Ordering::Relaxed);
-            state.runtime = None;
             return (Wake::Work, are_slow);
         }
         match state.phase {
@@ -172,11 +216,14 @@ impl Queue {
         self.count.0.load(Ordering::Relaxed)
     }
 
+    pub fn runtimes(&self) -> Runtimes {
+        self.lock().runtimes.clone()
+    }
+
     /// Takes what waits, which builds on something that failed, and starts over from `heads`.
     pub fn reset(&self, heads: Vec<u64>, failed: &mut VecDeque<Pending>) {
         let mut state = self.lock();
         failed.extend(state.waiting.drain(..));
-        state.runtime = None;
         self.count.0.store(0, Ordering::Relaxed);
         state.next = heads;
     }

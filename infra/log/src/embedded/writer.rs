@@ -16,7 +16,7 @@ use super::format::{
 use super::index::SegmentIndex;
 use super::position::Position;
 use super::prepare::Preparer;
-use super::queue::{Patience, Pending, Wake};
+use super::queue::{Commits, Patience, Pending, Wake};
 use super::recover;
 use super::segment::{Segment, is_full};
 use crate::{AppendError, Fatal, Operation};
@@ -43,6 +43,8 @@ pub struct Writer {
     marked: bool,
     backlog: VecDeque<Pending>,
     batch: Vec<Pending>,
+    /// What is still to be put into memory of a batch that was answered.
+    published: Vec<(u16, Commits)>,
     answers: Answers,
     tempo: Tempo,
 }
@@ -79,6 +81,7 @@ impl Writer {
             marked,
             backlog: VecDeque::new(),
             batch: Vec::new(),
+            published: Vec::new(),
             answers: Answers::default(),
             tempo: Tempo::default(),
         })
@@ -126,7 +129,7 @@ impl Writer {
     fn commit(&mut self) -> Result<(), Fatal> {
         let started = Instant::now();
         match self.make_room().and_then(|()| self.write_batch()) {
-            Ok(()) => self.publish(),
+            Ok(()) => {}
             Err(Failure::Full) => {
                 self.refuse_all(AppendError::Full);
                 return Ok(());
@@ -137,10 +140,7 @@ impl Writer {
         let waiting = self.shared.queue.waiting();
         self.tempo
             .committed(started.elapsed(), self.batch.len() + waiting);
-        for pending in self.batch.drain(..) {
-            self.answers.add(pending.caller, pending.first);
-        }
-        self.answers.give();
+        self.publish();
         // Only now, for nobody has to wait for it.
         self.shared.memory.lock().expect(UNPOISONED).forget();
         Ok(())
@@ -148,7 +148,7 @@ impl Writer {
 
     /// Goes on to the next segment if the first append of the backlog has no room in this one.
     fn make_room(&mut self) -> Result<(), Failure> {
-        let first = self.backlog.front().map_or(0, |pending| pending.bytes);
+        let first = self.backlog.front().map_or(0, |pending| pending.bytes());
         if first == 0 || self.fits(self.start_bytes() + first) {
             return Ok(());
         }
@@ -217,9 +217,9 @@ impl Writer {
         let mut records = u32::from(body_bytes > 0);
         let mut count = 0;
         for pending in &self.backlog {
-            let bytes = body_bytes + pending.bytes;
+            let bytes = body_bytes + pending.bytes();
             let full = !self.fits(bytes) || (bytes > BATCH_BYTES && count > 0);
-            if full && pending.bytes > 0 {
+            if full && !pending.commits.is_empty() {
                 break;
             }
             body_bytes = bytes;
@@ -238,7 +238,7 @@ impl Writer {
             encode_record(Kind::Start, 0, 0, &heads, crc, self.blocks.batch());
         }
         for pending in &self.batch {
-            for (offset, commit) in (pending.first..).zip(&pending.commits) {
+            for (offset, commit) in (pending.first..).zip(pending.commits.iter()) {
                 encode_record(
                     Kind::Commit,
                     pending.partition,
@@ -291,7 +291,9 @@ impl Writer {
         if let Some(first) = self.batch.first().filter(|_| self.batch.len() >= STANDBY_FROM)
             && self.tempo.commit < STANDBY_WITHIN
         {
-            self.answers.expect(&first.caller);
+            let queue = &self.shared.queue;
+            self.answers.know(first.runtime, || queue.runtimes());
+            self.answers.expect(first.runtime);
         }
         config
             .before(Operation::Sync)
@@ -299,20 +301,32 @@ impl Writer {
             .map_err(|error| fatal("syncing", error))
     }
 
-    /// Makes the batch that was just synced visible.
+    /// Makes the batch that was just synced visible, and answers it.
     fn publish(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        // Locked before the new heads are to be seen: who looks for what is below them waits until it is there. To put it
+        // there takes as long as callers who were answered need to come back, and is done meanwhile.
+        let mut memory = shared.memory.lock().expect(UNPOISONED);
+        self.publish_heads();
+        for pending in self.batch.drain(..) {
+            self.answers.know(pending.runtime, || shared.queue.runtimes());
+            self.answers.add(pending.caller, pending.runtime, pending.first);
+            self.published.push((pending.partition, pending.commits));
+        }
+        self.answers.give();
+        for (partition, commits) in self.published.drain(..) {
+            commits.each(|commit| memory.push(partition, [commit]));
+        }
+    }
+
+    fn publish_heads(&mut self) {
         if self.batch.iter().all(|pending| pending.commits.is_empty()) {
             return;
         }
         {
             let mut index = self.segment.index.write().expect(UNPOISONED);
-            let mut memory = self.shared.memory.lock().expect(UNPOISONED);
-            for pending in &mut self.batch {
-                let commits = std::mem::take(&mut pending.commits);
-                if !commits.is_empty() {
-                    index.add(pending.partition, commits.len() as u64, self.at);
-                    memory.push(pending.partition, commits);
-                }
+            for pending in self.batch.iter().filter(|pending| !pending.commits.is_empty()) {
+                index.add(pending.partition, pending.commits.len() as u64, self.at);
             }
         }
         self.advance();
@@ -337,7 +351,8 @@ impl Writer {
         refused.append(&mut self.backlog);
         self.shared.queue.reset(self.shared.heads(), &mut refused);
         for pending in refused {
-            pending.caller.answer(Err(error));
+            // Whoever dropped the receiver does not want to know.
+            let _ = pending.caller.send(Err(error));
         }
     }
 

@@ -258,7 +258,7 @@ fn threads_that_share_a_scan_see_all_of_it_once(open: &Open, dir: &Path) {
         wanted.sort();
     }
     let (_, shares) = log.scan_in_shares(&from, 1).expect("a scan");
-    let missing = shares.into_iter().map(Share::finish).collect::<Result<(), _>>();
+    let missing = shares.into_iter().try_for_each(Share::finish);
     assert!(
         matches!(
             missing,
