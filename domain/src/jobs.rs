@@ -25,7 +25,7 @@ pub enum Command {
     /// There shall be such a job. Quiet when there is one already.
     Request(Requested),
     /// `worker` takes the job. A worker that comes back after a crash takes its own job again at once,
-    /// unless that has happened too often: then the job waits for the end of the lease and is given up.
+    /// unless that has happened a few times in a row: then the job waits for the end of the lease and a pause.
     Claim {
         /// The worker's own name; the same after a restart, and not shared by two that run at once.
         worker: String,

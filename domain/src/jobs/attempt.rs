@@ -11,6 +11,12 @@ const RETRY_AFTER: Millis = Millis(2_000);
 /// This many attempts in a row may end without a word and without having got any further; then the film is
 /// suspected of taking its worker down.
 const CUT_OFF_MAX: u32 = 20;
+/// So often in a row a worker that comes back takes its own job again at once. Then it waits for the end of the lease and a
+/// pause, so that a film which takes its worker down leaves others time, and a node that crashes again and again for
+/// another reason gives no film up: twenty times take half an hour.
+const CUT_OFF_AT_ONCE: u32 = 3;
+/// Pauses are doubled so many times: two seconds become two minutes.
+const PAUSE_DOUBLINGS_MAX: u32 = 6;
 /// The code of an attempt that ended without a word. It is in logs for ever and tells the two counts apart.
 pub(super) const LEASE_EXPIRED: &str = "lease_expired";
 /// No lease is longer: a worker that asked for more and died would keep the job from everybody.
@@ -55,16 +61,15 @@ impl Known {
     }
 
     pub(super) fn claim(&self, worker: &str, lease: Millis, now: Timestamp) -> Result<Vec<Event>, Refusal> {
-        // A film that kills its worker each time must not be taken again for ever by the worker that comes
-        // back: it waits for the end of its lease, which gives the job up.
-        let exhausted = self.is_cut_off_for_good();
+        // A film may kill its worker each time, which must not take it again at once for ever.
+        let suspected = self.cut_off >= CUT_OFF_AT_ONCE;
         match &self.stage {
             Stage::Waiting { from } if *from > now => Err(Refusal::Leased),
             Stage::Leased {
                 worker: holder,
                 until,
                 ..
-            } if exhausted || (holder != worker && *until > now) => Err(Refusal::Leased),
+            } if suspected || (holder != worker && *until > now) => Err(Refusal::Leased),
             Stage::Waiting { .. } | Stage::Leased { .. } => {
                 let attempt = self.attempts.checked_add(1).ok_or(Refusal::Fenced)?;
                 Ok(vec![Event::Claimed(Claimed {
@@ -234,11 +239,10 @@ impl Known {
         if !failure.passing || self.failures.saturating_add(1) >= self.requested.attempts_max {
             return Event::Failed(Failed { attempt, failure });
         }
-        let pause = Millis(RETRY_AFTER.0 << self.failures.min(8));
         Event::AttemptEnded(AttemptEnded {
             attempt,
             failure,
-            again_at: now + pause,
+            again_at: now + pause_after(self.failures),
         })
     }
 
@@ -258,7 +262,7 @@ impl Known {
         Event::AttemptEnded(AttemptEnded {
             attempt,
             failure: failure("the worker stopped answering".into()),
-            again_at: now + RETRY_AFTER,
+            again_at: now + pause_after(self.cut_off),
         })
     }
 
@@ -266,6 +270,11 @@ impl Known {
     fn is_cut_off_for_good(&self) -> bool {
         self.cut_off.saturating_add(1) >= CUT_OFF_MAX
     }
+}
+
+/// The pause after an attempt before which so many others ended alike.
+fn pause_after(others: u32) -> Millis {
+    Millis(RETRY_AFTER.0 << others.min(PAUSE_DOUBLINGS_MAX))
 }
 
 fn lease_end(now: Timestamp, lease: Millis) -> Timestamp {

@@ -80,17 +80,25 @@ fn a_job_is_not_claimed_during_its_pause() {
 
 #[test]
 fn a_film_that_kills_its_worker_again_and_again_is_given_up() {
-    let cut_off: Vec<_> = (1..=20).map(|attempt| claimed(attempt, "a")).collect();
+    let at_once: Vec<_> = (1..=4).map(|attempt| claimed(attempt, "a")).collect();
     let late = NOW + LEASE;
-    given::<Job>(&job(&cut_off[..19]))
+    given::<Job>(&job(&at_once[..3]))
         .when(claim("a"), NOW)
-        .then(&[claimed(20, "a")]);
-    let past = job(&cut_off);
+        .then(&[claimed(4, "a")]);
     for (worker, now) in [("a", NOW), ("a", late), ("b", late)] {
-        given::<Job>(&past)
+        given::<Job>(&job(&at_once))
             .when(claim(worker), now)
             .then_refused(Refusal::Leased);
     }
+    given::<Job>(&job(&at_once))
+        .when(Command::Wake, late)
+        .then(&[pause(4, silent(), late + Millis(16_000))]);
+    let paused = (4..20).flat_map(|attempt| [pause(attempt, silent(), NOW), claimed(attempt + 1, "a")]);
+    let cut_off: Vec<_> = at_once.into_iter().chain(paused).collect();
+    given::<Job>(&job(&cut_off[..cut_off.len() - 2]))
+        .when(Command::Wake, late)
+        .then(&[pause(19, silent(), late + Millis(128_000))]);
+    let past = job(&cut_off);
     let for_good = Failure {
         sentence:
             "the worker stopped answering 20 times before this film got any further; it can be started again"
@@ -125,12 +133,12 @@ fn a_worker_that_is_restarted_or_silent_uses_up_none_of_a_films_attempts() {
 
 #[test]
 fn a_film_that_gets_further_each_time_is_not_given_up() {
-    let cut_off = (1..=20).map(|attempt| claimed(attempt, "a"));
-    let further = [announced(20), published(20, 0, 1)];
+    let cut_off = (1..=4).map(|attempt| claimed(attempt, "a"));
+    let further = [announced(4), published(4, 0, 1)];
     let past: Vec<_> = cut_off.chain(further).collect();
     given::<Job>(&job(&past))
         .when(claim("a"), NOW)
-        .then(&[claimed(21, "a")]);
+        .then(&[claimed(5, "a")]);
     let failures = [
         claimed(1, "a"),
         pause(1, passing(), NOW),
