@@ -157,10 +157,35 @@ fn unreadable_json(error: serde_path_to_error::Error<serde_json::Error>) -> Prob
     }
 }
 
-/// What serde says, without the place that the pointer gives better.
+/// What serde says, as the end of a sentence that begins with the field's name, and without the place that the pointer gives
+/// better.
 fn sentence(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    text.split(" at line ").next().unwrap_or(&text).to_owned()
+    let text = text.split(" at line ").next().unwrap_or(&text);
+    let mismatch = text
+        .strip_prefix("invalid type: ")
+        .or_else(|| text.strip_prefix("invalid value: "));
+    if let Some((found, expected)) = mismatch.and_then(|mismatch| mismatch.split_once(", expected ")) {
+        return format!("must be {}, not {}", in_json(expected), in_json(found));
+    }
+    let variant = text.strip_prefix("unknown variant ");
+    match variant.and_then(|variant| variant.split_once(", expected ")) {
+        Some((found, expected)) => format!("must be {expected}, not {found}"),
+        None => text.to_owned(),
+    }
+}
+
+/// What serde calls by Rust's names, by those of JSON.
+fn in_json(kind: &str) -> &str {
+    match kind {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not negative",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a map" | "map" => "an object",
+        "a sequence" | "sequence" => "a list",
+        kind if kind.starts_with("struct ") => "an object",
+        kind => kind,
+    }
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
@@ -232,11 +257,20 @@ mod tests {
     use serde::Deserialize;
 
     #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only read by serde")]
     struct Film {
-        #[expect(dead_code, reason = "only read by serde")]
         title: String,
-        #[expect(dead_code, reason = "only read by serde")]
         tags: Vec<String>,
+        #[serde(default)]
+        seconds: u32,
+        visibility: Option<Visibility>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Visibility {
+        Public,
+        Private,
     }
 
     fn check(body: &str, kind: Kind, detail: &str) {
@@ -256,5 +290,35 @@ mod tests {
         check("{\"title\":\"a\",\"tags\":[\"b\",7]}", Kind::Invalid, "/tags/1");
         check("{\"tags\":[]}", Kind::Invalid, "missing field `title`");
         check("[]", Kind::Invalid, "must be an object");
+    }
+
+    #[test]
+    fn what_is_of_the_wrong_kind_is_told_in_a_sentence_about_the_field() {
+        let cases = [
+            (
+                r#""title":5,"tags":[]"#,
+                "the title must be a string, not integer `5`",
+            ),
+            (
+                r#""title":{},"tags":[]"#,
+                "the title must be a string, not an object",
+            ),
+            (
+                r#""title":null,"tags":[]"#,
+                "the title must be a string, not null",
+            ),
+            (r#""title":"a","tags":"b""#, "the tags must be a list, not string"),
+            (
+                r#""title":"a","tags":[],"seconds":-3"#,
+                "the seconds must be a whole number that is not negative, not integer `-3`",
+            ),
+            (
+                r#""title":"a","tags":[],"visibility":"none""#,
+                "the visibility must be `public` or `private`, not `none`",
+            ),
+        ];
+        for (body, sentence) in cases {
+            check(&format!("{{{body}}}"), Kind::Invalid, sentence);
+        }
     }
 }
