@@ -227,12 +227,7 @@ fn reading_beyond_the_head_is_an_error(open: &Open, dir: &Path) {
 
 fn threads_that_share_a_scan_see_all_of_it_once(open: &Open, dir: &Path) {
     let log = open(dir);
-    for n in 0..200 {
-        let partition = u16::try_from(n % 4).expect("less than 4");
-        log.append(partition, n / 4, vec![payload(n)])
-            .wait()
-            .expect("an append");
-    }
+    append_in_turn(&log, 200);
     let from = [0, 10, 50, 49];
     let mut wanted = scanned(&log, &from);
     wanted.sort();
@@ -287,14 +282,19 @@ fn a_watch_follows_the_head_and_ends_with_the_log(open: &Open, dir: &Path) {
     assert!(watch.has_changed().is_err());
 }
 
-fn a_scan_sees_all_partitions_up_to_the_heads(open: &Open, dir: &Path) {
-    let log = open(dir);
-    for n in 0..200 {
+/// Appends so many payloads to an empty log, to each of four partitions in turn.
+fn append_in_turn(log: &Log, count: u64) {
+    for n in 0..count {
         let partition = u16::try_from(n % 4).expect("less than 4");
         log.append(partition, n / 4, vec![payload(n)])
             .wait()
             .expect("an append");
     }
+}
+
+fn a_scan_sees_all_partitions_up_to_the_heads(open: &Open, dir: &Path) {
+    let log = open(dir);
+    append_in_turn(&log, 200);
     let scan = log.scan(&[0, 10, 50, 49]).expect("a scan");
     log.append(0, 50, vec![payload(1000)])
         .wait()
