@@ -68,15 +68,21 @@ fn current() -> Option<Handle> {
     current.filter(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread)
 }
 
-/// The answers to one batch.
+/// The callers of one batch, in the order they are to be answered in.
 #[derive(Default)]
 pub struct Answers {
-    together: Vec<(Caller, u64)>,
-    /// The runtime of those in `together`.
-    here: Option<u8>,
+    groups: Vec<Group>,
+    /// Empty, for the next group.
+    spare: Vec<(Caller, u64)>,
     /// As the queue had them when a new one was last seen.
     runtimes: Runtimes,
     standby: Option<Standby>,
+}
+
+/// Callers of one runtime, and where the first commit of each goes.
+struct Group {
+    runtime: Option<u8>,
+    callers: Vec<(Caller, u64)>,
 }
 
 impl Answers {
@@ -87,41 +93,67 @@ impl Answers {
         }
     }
 
-    /// Has somebody stand by in `runtime`, because an answer to many is near: a thread that sleeps would take as long to
-    /// wake as the disk does for the sync.
-    pub fn expect(&mut self, runtime: Option<u8>) {
+    /// How many are to be answered.
+    pub fn len(&self) -> usize {
+        self.groups.iter().map(|group| group.callers.len()).sum()
+    }
+
+    /// Has somebody stand by where the first ones wait, if nobody does, because an answer to many is near: a thread that sleeps
+    /// would take as long to wake as the disk does for the sync. Best called while callers are still coming, and so the
+    /// runtime is awake: to wake it costs whoever does it 10 to 50 µs.
+    pub fn expect(&mut self) {
+        if self.standby.is_some() {
+            return;
+        }
+        let runtime = self.groups.first().and_then(|group| group.runtime);
         let handle = runtime.and_then(|number| self.runtimes.get(number));
         self.standby = handle.map(Standby::start);
     }
 
+    /// Adds a caller, whose first commit goes to offset `first`.
     pub fn add(&mut self, caller: Caller, runtime: Option<u8>, first: u64) {
-        if runtime != self.here {
-            self.give();
-            self.here = runtime;
+        let last = self.groups.last_mut();
+        match last.filter(|last| last.runtime == runtime && last.callers.len() < TOGETHER_MAX) {
+            Some(last) => last.callers.push((caller, first)),
+            None => {
+                let mut callers = std::mem::take(&mut self.spare);
+                if callers.capacity() == 0 {
+                    callers.reserve_exact(TOGETHER_MAX);
+                }
+                callers.push((caller, first));
+                self.groups.push(Group { runtime, callers });
+            }
         }
-        if self.together.len() == TOGETHER_MAX {
-            self.give();
-        }
-        if self.together.capacity() == 0 {
-            self.together.reserve_exact(TOGETHER_MAX);
-        }
-        self.together.push((caller, first));
     }
 
-    /// Gives all answers that were added.
+    /// Tells all that were added that theirs is durable.
     pub fn give(&mut self) {
-        let is_many = self.together.len() >= TOGETHER_MIN;
-        let runtime = self.here.filter(|_| is_many);
-        let Some(runtime) = runtime.and_then(|number| self.runtimes.get(number)) else {
-            return Given::answer(&mut self.together);
-        };
-        let batch = Given(std::mem::take(&mut self.together));
-        let left = match self.standby.take() {
-            Some(standby) => standby.hand_over(batch),
-            None => Some(batch),
-        };
-        if let Some(batch) = left {
-            runtime.spawn(async move { drop(batch) });
+        for group in self.groups.drain(..) {
+            let Group { runtime, mut callers } = group;
+            let runtime = runtime.filter(|_| callers.len() >= TOGETHER_MIN);
+            let Some(runtime) = runtime.and_then(|number| self.runtimes.get(number)) else {
+                Given::answer(&mut callers);
+                self.spare = callers;
+                continue;
+            };
+            let batch = Given(callers);
+            let left = match self.standby.take() {
+                Some(standby) => standby.hand_over(batch),
+                None => Some(batch),
+            };
+            if let Some(batch) = left {
+                runtime.spawn(async move { drop(batch) });
+            }
+        }
+        self.standby = None;
+    }
+
+    /// Tells all that were added that theirs is not.
+    pub fn refuse(&mut self, error: AppendError) {
+        self.standby = None;
+        for (caller, _) in self.groups.drain(..).flat_map(|group| group.callers) {
+            // Whoever dropped the receiver does not want to know.
+            let _ = caller.send(Err(error));
         }
     }
 }
@@ -144,7 +176,7 @@ impl Drop for Given {
     }
 }
 
-/// A task that looks again and again, letting others run in between, until it is handed some answers.
+/// A task that looks again and again, letting other tasks and threads run in between, until it is handed some answers.
 struct Standby(Arc<Post>);
 
 #[derive(Default)]
@@ -167,6 +199,7 @@ impl Standby {
         runtime.spawn(async move {
             let started = Instant::now();
             while !standing.0.is_over.load(Ordering::Acquire) && started.elapsed() < STANDBY_MAX {
+                std::thread::yield_now();
                 tokio::task::yield_now().await;
             }
         });

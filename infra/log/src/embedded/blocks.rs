@@ -48,15 +48,22 @@ impl Blocks {
         })
     }
 
-    /// Begins a batch of at most `bytes`.
-    pub fn begin(&mut self, bytes: usize) {
-        self.buffer.clear(self.before.len() + bytes + BLOCK_BYTES);
+    /// Begins a batch. Whatever was not written of the one before is dropped.
+    pub fn begin(&mut self) {
+        self.buffer.clear();
+        self.buffer.reserve(self.before.len() + BLOCK_BYTES);
         self.buffer.bytes.extend_from_slice(&self.before);
     }
 
-    /// The batch, to append to.
-    pub fn batch(&mut self) -> &mut Vec<u8> {
+    /// The batch, to append at most `bytes` to.
+    pub fn room(&mut self, bytes: usize) -> &mut Vec<u8> {
+        self.buffer.reserve(bytes + BLOCK_BYTES);
         &mut self.buffer.bytes
+    }
+
+    /// The batch so far.
+    pub fn batch(&mut self) -> &mut [u8] {
+        &mut self.buffer.bytes[self.buffer.start + self.before.len()..]
     }
 
     /// The bytes of the batch so far.
@@ -114,17 +121,23 @@ impl Aligned {
         let bytes = Vec::<u8>::with_capacity(bytes + BLOCK_BYTES);
         let start = bytes.as_ptr().align_offset(BLOCK_BYTES);
         let mut aligned = Self { bytes, start };
-        aligned.clear(0);
+        aligned.clear();
         aligned
     }
 
-    /// Empties it and makes room for `capacity` bytes, which do not move as they are added.
-    fn clear(&mut self, capacity: usize) {
-        if self.start + capacity > self.bytes.capacity() {
-            *self = Self::with_capacity(capacity.next_power_of_two());
-        }
+    fn clear(&mut self) {
         self.bytes.clear();
         self.bytes.resize(self.start, 0);
+    }
+
+    /// Makes room for `more` bytes, which can be added without those that are there being moved to where nothing is aligned.
+    fn reserve(&mut self, more: usize) {
+        if self.bytes.len() + more > self.bytes.capacity() {
+            let bytes = &self.bytes[self.start..];
+            let mut larger = Self::with_capacity((bytes.len() + more).next_power_of_two());
+            larger.bytes.extend_from_slice(bytes);
+            *self = larger;
+        }
     }
 }
 
@@ -188,16 +201,18 @@ mod tests {
                 .enumerate()
             {
                 let batch = vec![16 * opened + u8::try_from(round).expect("few") + 1; length];
-                blocks.begin(length);
-                blocks.batch().extend_from_slice(&batch);
-                assert_eq!(blocks.batch_bytes(), length);
+                blocks.begin();
+                for part in batch.chunks(5_000) {
+                    blocks.room(part.len()).extend_from_slice(part);
+                }
+                assert!(blocks.batch() == batch);
                 blocks.write(expected.len() as u64).expect("written");
                 blocks.sync().expect("synced");
                 blocks.advance();
                 expected.extend_from_slice(&batch);
             }
-            blocks.begin(9_000);
-            blocks.batch().extend_from_slice(&[0xee; 9_000]);
+            blocks.begin();
+            blocks.room(9_000).extend_from_slice(&[0xee; 9_000]);
             blocks.write(expected.len() as u64).expect("written");
             blocks.erase(expected.len() as u64).expect("erased");
         }

@@ -104,8 +104,8 @@ pub struct BatchHeader {
 }
 
 impl BatchHeader {
-    /// Appends the header to `out` and returns its crc, from which those of the records continue.
-    pub fn encode(&self, seed: u32, position: u64, out: &mut Vec<u8>) -> u32 {
+    /// The header and its crc, from which those of the records continue.
+    fn encode(&self, seed: u32, position: u64) -> ([u8; BATCH_HEADER_BYTES], u32) {
         let mut bytes = [0; BATCH_HEADER_BYTES];
         bytes[0..4].copy_from_slice(&BATCH_MAGIC);
         bytes[8..16].copy_from_slice(&self.number.to_le_bytes());
@@ -115,8 +115,21 @@ impl BatchHeader {
         bytes[36..40].copy_from_slice(&self.records.to_le_bytes());
         let crc = batch_crc(seed, position, &bytes);
         bytes[4..8].copy_from_slice(&crc.to_le_bytes());
-        out.extend_from_slice(&bytes);
-        crc
+        (bytes, crc)
+    }
+
+    /// Completes a batch to be written at `position`, of which only the records are there, behind room for the header: writes
+    /// the header and the checksums of the records.
+    pub fn complete(&self, seed: u32, position: u64, batch: &mut [u8]) {
+        let (header, mut records) = batch.split_at_mut(BATCH_HEADER_BYTES);
+        let (bytes, crc) = self.encode(seed, position);
+        header.copy_from_slice(&bytes);
+        while !records.is_empty() {
+            let (record, rest) = records.split_at_mut(record_bytes(u32_at(records, 16) as usize));
+            let crc = crc32c::crc32c_append(crc, &record[4..]);
+            record[0..4].copy_from_slice(&crc.to_le_bytes());
+            records = rest;
+        }
     }
 
     /// How long the batch at the start of `bytes` claims to be, header included. Nothing is checked.
@@ -198,15 +211,8 @@ impl RecordHeader {
     }
 }
 
-/// Appends one record to `out`, padded.
-pub fn encode_record(
-    kind: Kind,
-    partition: u16,
-    offset: u64,
-    payload: &[u8],
-    batch_crc: u32,
-    out: &mut Vec<u8>,
-) {
+/// Appends one record to `out`, padded, without its checksum: see [`BatchHeader::complete`].
+pub fn encode_record(kind: Kind, partition: u16, offset: u64, payload: &[u8], out: &mut Vec<u8>) {
     let length = u32::try_from(payload.len()).expect("commits are limited to far less than 4 GiB");
     let start = out.len();
     out.resize(start + record_bytes(payload.len()), 0);
@@ -220,8 +226,6 @@ pub fn encode_record(
     record[8..16].copy_from_slice(&offset.to_le_bytes());
     record[16..20].copy_from_slice(&length.to_le_bytes());
     record[RECORD_HEADER_BYTES..RECORD_HEADER_BYTES + payload.len()].copy_from_slice(payload);
-    let crc = crc32c::crc32c_append(batch_crc, &record[4..]);
-    record[0..4].copy_from_slice(&crc.to_le_bytes());
 }
 
 /// Bytes of a record with its header and padding.

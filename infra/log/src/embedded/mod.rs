@@ -2,6 +2,7 @@
 //! `writer` the group commit, `blocks` the disk, `prepare` the next segment, `scan` and `read` the way back.
 
 mod answers;
+mod batch;
 mod blocks;
 mod directory;
 mod format;

@@ -21,6 +21,9 @@ const SPIN: Duration = Duration::from_micros(40);
 /// could do it on.
 const SPIN_MAX: Duration = Duration::from_micros(100);
 
+/// From so many on they are taken in while others are still on their way: fewer would cost more for the lock than is gained.
+const PART: usize = 16;
+
 pub struct Queue {
     state: Mutex<State>,
     arrived: Condvar,
@@ -120,6 +123,30 @@ pub struct Patience {
     pub idle: Option<Duration>,
 }
 
+/// How long the writer has looked, and what it saw last.
+struct Look {
+    begun: Instant,
+    seen: usize,
+    seen_at: Instant,
+}
+
+enum Seen {
+    /// As many as are worth taking in while others come.
+    Part,
+    /// All who are expected, or nobody any more.
+    Enough,
+    /// They were still coming when it had looked for long enough.
+    Slow,
+}
+
+impl Look {
+    fn new() -> Self {
+        let begun = Instant::now();
+        let (seen, seen_at) = (0, begun);
+        Self { begun, seen, seen_at }
+    }
+}
+
 /// Why the writer got to run.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Wake {
@@ -182,34 +209,57 @@ impl Queue {
         Ok(receiver)
     }
 
-    /// Blocks until there is something to do, and takes what waits. What the disk costs is the sync, so it pays to wait
-    /// a moment for callers who were just answered and are about to append again; whether these are slow is returned as well.
-    pub fn gather(&self, backlog: &mut VecDeque<Pending>, patience: &Patience) -> (Wake, bool) {
-        let expects = patience.waits && patience.expected > 1;
-        let are_slow = expects && self.spin(patience.expected);
+    /// Blocks until there is something to do, and hands over what waits, in parts if it is much. What the disk costs is the
+    /// sync, so it pays to wait a moment for callers who were just answered and are about to append again; whether these
+    /// are slow is returned as well. `take_in` empties the list it is given, which is `arrivals`, and says whether it would
+    /// take more.
+    pub fn gather(
+        &self,
+        patience: &Patience,
+        arrivals: &mut Vec<Pending>,
+        mut take_in: impl FnMut(&mut Vec<Pending>) -> bool,
+    ) -> (Wake, bool) {
+        let (mut expected, mut has_work, mut are_slow) = (patience.expected, false, false);
+        let expects = patience.waits && expected > 1;
+        if expects {
+            let mut look = Look::new();
+            while !are_slow {
+                match self.look(&mut look, expected) {
+                    Seen::Part => {
+                        self.hand_over(self.lock(), arrivals);
+                        expected = expected.saturating_sub(arrivals.len());
+                        has_work = true;
+                        if !take_in(arrivals) {
+                            return (Wake::Work, false);
+                        }
+                    }
+                    Seen::Enough => break,
+                    Seen::Slow => are_slow = true,
+                }
+            }
+        }
         let mut state = self.lock();
         let may_wait = expects && !are_slow && patience.window > SPIN;
-        if may_wait && state.waiting.len() < patience.expected {
-            state = self.sleep(state, patience.expected, Some(patience.window));
+        if may_wait && state.waiting.len() < expected {
+            state = self.sleep(state, expected, Some(patience.window));
         }
-        if state.waiting.is_empty() {
+        if state.waiting.is_empty() && !has_work {
             state = self.sleep(state, 1, patience.idle);
         }
-        if !state.waiting.is_empty() {
-            if backlog.is_empty() {
-                // The whole list changes hands, and its empty one comes back.
-                let empty = Vec::from(std::mem::take(backlog));
-                *backlog = VecDeque::from(std::mem::replace(&mut state.waiting, empty));
-            } else {
-                backlog.extend(state.waiting.drain(..));
-            }
-            self.count.0.store(0, Ordering::Relaxed);
-            return (Wake::Work, are_slow);
-        }
-        match state.phase {
-            Phase::Open => (Wake::Idle, are_slow),
-            Phase::Closing | Phase::Stopped => (Wake::Closing, are_slow),
-        }
+        let wake = match state.phase {
+            _ if has_work || !state.waiting.is_empty() => Wake::Work,
+            Phase::Open => Wake::Idle,
+            Phase::Closing | Phase::Stopped => Wake::Closing,
+        };
+        self.hand_over(state, arrivals);
+        take_in(arrivals);
+        (wake, are_slow)
+    }
+
+    /// Takes all that wait: the whole list changes hands for an empty one.
+    fn hand_over(&self, mut state: MutexGuard<'_, State>, arrivals: &mut Vec<Pending>) {
+        std::mem::swap(&mut state.waiting, arrivals);
+        self.count.0.store(0, Ordering::Relaxed);
     }
 
     pub fn waiting(&self) -> usize {
@@ -248,21 +298,21 @@ impl Queue {
         self.arrived.notify_one();
     }
 
-    /// Looks until all who are expected wait, as long as they keep coming, and says whether they were still coming when it had
-    /// looked for long enough. Whoever else can run goes first.
-    fn spin(&self, expected: usize) -> bool {
-        let begun = Instant::now();
-        let (mut seen, mut seen_at) = (0, begun);
+    /// Looks again and again, as long as those who are expected keep coming. Whoever else can run goes first.
+    fn look(&self, look: &mut Look, expected: usize) -> Seen {
         loop {
-            let (count, now) = (self.count.0.load(Ordering::Relaxed), Instant::now());
-            if count != seen {
-                (seen, seen_at) = (count, now);
+            let (count, now) = (self.waiting(), Instant::now());
+            if count != look.seen {
+                (look.seen, look.seen_at) = (count, now);
             }
-            if count >= expected || now - seen_at > SPIN {
-                return false;
+            if count >= expected || now - look.seen_at > SPIN {
+                return Seen::Enough;
             }
-            if now - begun > SPIN_MAX {
-                return true;
+            if now - look.begun > SPIN_MAX {
+                return Seen::Slow;
+            }
+            if count >= PART {
+                return Seen::Part;
             }
             // Not too often: each look takes the count away from those who add to it.
             for _ in 0..16 {

@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use super::Shared;
 use super::answers::Answers;
+use super::batch::Batch;
 use super::blocks::Blocks;
 use super::format::{
-    BATCH_HEADER_BYTES, BatchHeader, Kind, RESERVED_BYTES, SEGMENT_HEADER_BYTES, encode_heads, encode_record,
-    record_bytes,
+    BATCH_HEADER_BYTES, Kind, RESERVED_BYTES, SEGMENT_HEADER_BYTES, encode_heads, record_bytes,
 };
 use super::index::SegmentIndex;
 use super::position::Position;
 use super::prepare::Preparer;
-use super::queue::{Commits, Patience, Pending, Wake};
+use super::queue::{Patience, Pending, Wake};
 use super::recover;
 use super::segment::{Segment, is_full};
 use crate::{AppendError, Fatal, Operation};
@@ -24,15 +24,14 @@ use crate::{AppendError, Fatal, Operation};
 /// A batch grows no further than this, so that nobody waits for a sync of more; a single append may be larger.
 const BATCH_BYTES: usize = 8 << 20;
 
-/// From so many appends in a batch on, if batches take no longer than this, somebody stands by to answer them. On slower
-/// disks the time that a thread takes to wake does not matter, and standing by would burn more of it.
+/// From so many appends in a batch on, if batches take no longer than this, somebody stands by to answer them until it is
+/// durable. On slower disks the time that a thread takes to wake does not matter, and standing by would burn more of it.
 const STANDBY_FROM: usize = 32;
 const STANDBY_WITHIN: Duration = Duration::from_micros(300);
 
 pub struct Writer {
     shared: Arc<Shared>,
     preparer: Preparer,
-    blocks: Blocks,
     segment: Arc<Segment>,
     /// Where the next batch goes.
     at: u64,
@@ -41,11 +40,13 @@ pub struct Writer {
     part: u64,
     /// Nothing was written since the last mark.
     marked: bool,
-    backlog: VecDeque<Pending>,
-    batch: Vec<Pending>,
-    /// What is still to be put into memory of a batch that was answered.
-    published: Vec<(u16, Commits)>,
+    batch: Batch,
+    /// Those whose appends are in the batch.
     answers: Answers,
+    /// What has no room in the batch.
+    backlog: VecDeque<Pending>,
+    /// Empty; its room is used again and again.
+    arrivals: Vec<Pending>,
     tempo: Tempo,
 }
 
@@ -73,16 +74,15 @@ impl Writer {
         Ok(Self {
             shared,
             preparer,
-            blocks,
             segment,
             at,
             next_batch,
             part: 0,
             marked,
-            backlog: VecDeque::new(),
-            batch: Vec::new(),
-            published: Vec::new(),
+            batch: Batch::new(blocks),
             answers: Answers::default(),
+            backlog: VecDeque::new(),
+            arrivals: Vec::new(),
             tempo: Tempo::default(),
         })
     }
@@ -120,12 +120,58 @@ impl Writer {
             waits: self.tempo.waits(),
             idle,
         };
-        let (wake, are_slow) = self.shared.queue.gather(&mut self.backlog, &patience);
-        self.tempo.gathered(self.backlog.len(), are_slow);
+        let shared = Arc::clone(&self.shared);
+        let mut arrivals = std::mem::take(&mut self.arrivals);
+        let (wake, are_slow) = shared.queue.gather(&patience, &mut arrivals, |arrivals| {
+            self.backlog.extend(arrivals.drain(..));
+            self.take_in();
+            self.backlog.is_empty()
+        });
+        self.arrivals = arrivals;
+        self.tempo
+            .gathered(self.answers.len() + self.backlog.len(), are_slow);
         wake
     }
 
-    /// Writes as much of the backlog as fits into one batch, and answers it.
+    /// Puts as much of the backlog into the batch as fits.
+    fn take_in(&mut self) {
+        while let Some(pending) = self.backlog.pop_front() {
+            if !self.has_room_for(&pending) {
+                return self.backlog.push_front(pending);
+            }
+            if self.batch.is_empty() {
+                self.batch.begin();
+                if self.at == SEGMENT_HEADER_BYTES {
+                    let heads = encode_heads(&self.shared.heads());
+                    self.batch.add_record(Kind::Start, &heads);
+                }
+            }
+            let queue = &self.shared.queue;
+            self.answers.know(pending.runtime, || queue.runtimes());
+            self.answers.add(pending.caller, pending.runtime, pending.first);
+            self.batch.add(pending.partition, pending.first, pending.commits);
+        }
+        if self.answers.len() >= STANDBY_FROM && self.tempo.commit < STANDBY_WITHIN {
+            self.answers.expect();
+        }
+    }
+
+    /// What is expected to be first in its batch goes to the next segment if there is no room.
+    fn has_room_for(&self, pending: &Pending) -> bool {
+        if pending.commits.is_empty() {
+            return true;
+        }
+        let is_first = self.batch.is_empty();
+        let before = if is_first {
+            self.start_bytes()
+        } else {
+            self.batch.body_bytes()
+        };
+        let bytes = before + pending.bytes();
+        self.fits(bytes) && (is_first || bytes <= BATCH_BYTES)
+    }
+
+    /// Writes the batch, with as much of the backlog as fits, and answers it.
     fn commit(&mut self) -> Result<(), Fatal> {
         let started = Instant::now();
         match self.make_room().and_then(|()| self.write_batch()) {
@@ -139,17 +185,17 @@ impl Writer {
         // While the batch was made durable others came, and those just answered may come again.
         let waiting = self.shared.queue.waiting();
         self.tempo
-            .committed(started.elapsed(), self.batch.len() + waiting);
+            .committed(started.elapsed(), self.answers.len() + waiting);
         self.publish();
         // Only now, for nobody has to wait for it.
         self.shared.memory.lock().expect(UNPOISONED).forget();
         Ok(())
     }
 
-    /// Goes on to the next segment if the first append of the backlog has no room in this one.
+    /// Goes on to the next segment if the batch is empty because the first append of the backlog has no room in this one.
     fn make_room(&mut self) -> Result<(), Failure> {
-        let first = self.backlog.front().map_or(0, |pending| pending.bytes());
-        if first == 0 || self.fits(self.start_bytes() + first) {
+        let first = self.backlog.front().filter(|_| self.batch.is_empty());
+        if first.is_none_or(|first| self.has_room_for(first)) {
             return Ok(());
         }
         let sequence = self.segment.header.sequence + 1;
@@ -166,10 +212,11 @@ impl Writer {
         let header = recover::header(&self.shared.config, &self.shared.metadata, sequence);
         let index = SegmentIndex::empty(self.shared.heads(), self.next_batch, self.at);
         let segment = Arc::new(Segment::new(&self.shared.config.dir, header, index));
-        self.blocks = Blocks::new(file, &segment.path, self.at).map_err(|error| {
+        let blocks = Blocks::new(file, &segment.path, self.at).map_err(|error| {
             let doing = format!("going on in {}", segment.path.display());
             Failure::Fatal(Fatal { doing, error })
         })?;
+        self.batch.go_on(blocks);
         let closed = std::mem::replace(&mut self.segment, Arc::clone(&segment));
         self.shared.segments.write().expect(UNPOISONED).push(segment);
         self.part = 0;
@@ -182,8 +229,8 @@ impl Writer {
     /// Says in this segment that the next one exists, durably, before anything is written there: so a missing last
     /// segment is noticed.
     fn seal(&mut self, next: u64) -> Result<(), Fatal> {
-        let start = self.encode_header(record_bytes(8), 1);
-        encode_record(Kind::Seal, 0, 0, &next.to_le_bytes(), start, self.blocks.batch());
+        self.batch.begin();
+        self.batch.add_record(Kind::Seal, &next.to_le_bytes());
         self.write_and_sync().map_err(|failure| match failure {
             Failure::Fatal(fatal) => fatal,
             Failure::Full => Fatal {
@@ -201,7 +248,7 @@ impl Writer {
         if self.marked || self.at == SEGMENT_HEADER_BYTES {
             return Ok(());
         }
-        self.encode_header(0, 0);
+        self.batch.begin();
         match self.write_and_sync() {
             Ok(()) => self.advance(),
             // The mark can wait until there is room again.
@@ -213,62 +260,22 @@ impl Writer {
     }
 
     fn write_batch(&mut self) -> Result<(), Failure> {
-        let mut body_bytes = self.start_bytes();
-        let mut records = u32::from(body_bytes > 0);
-        let mut count = 0;
-        for pending in &self.backlog {
-            let bytes = body_bytes + pending.bytes();
-            let full = !self.fits(bytes) || (bytes > BATCH_BYTES && count > 0);
-            if full && !pending.commits.is_empty() {
-                break;
-            }
-            body_bytes = bytes;
-            records +=
-                u32::try_from(pending.commits.len()).expect("an append has far fewer than 4 G commits");
-            count += 1;
-        }
-        self.batch.extend(self.backlog.drain(..count));
-        if self.batch.iter().all(|pending| pending.commits.is_empty()) {
+        self.take_in();
+        if !self.batch.has_commits() {
             // Barriers only: everything before them has been made durable.
             return Ok(());
-        }
-        let crc = self.encode_header(body_bytes, records);
-        if self.at == SEGMENT_HEADER_BYTES {
-            let heads = encode_heads(&self.shared.heads());
-            encode_record(Kind::Start, 0, 0, &heads, crc, self.blocks.batch());
-        }
-        for pending in &self.batch {
-            for (offset, commit) in (pending.first..).zip(pending.commits.iter()) {
-                encode_record(
-                    Kind::Commit,
-                    pending.partition,
-                    offset,
-                    commit,
-                    crc,
-                    self.blocks.batch(),
-                );
-            }
         }
         self.marked = false;
         self.write_and_sync()
     }
 
-    /// Begins the batch at the end of the log. Everything before it has been synced.
-    fn encode_header(&mut self, body_bytes: usize, records: u32) -> u32 {
-        let header = BatchHeader {
-            number: self.next_batch,
-            durable_through: Position {
-                segment: self.segment.header.sequence,
-                byte: self.at,
-            },
-            body_bytes: u32::try_from(body_bytes).expect("a batch is smaller than its segment"),
-            records,
-        };
-        self.blocks.begin(BATCH_HEADER_BYTES + body_bytes);
-        header.encode(self.segment.header.seed(), self.at, self.blocks.batch())
-    }
-
     fn write_and_sync(&mut self) -> Result<(), Failure> {
+        let at = Position {
+            segment: self.segment.header.sequence,
+            byte: self.at,
+        };
+        self.batch
+            .complete(self.next_batch, self.segment.header.seed(), at);
         let config = &self.shared.config;
         let fatal = |doing: &str, error| {
             let doing = format!("{doing} {} at byte {}", self.segment.path.display(), self.at);
@@ -276,28 +283,21 @@ impl Writer {
         };
         let write = config
             .before(Operation::Write)
-            .and_then(|()| self.blocks.write(self.at));
+            .and_then(|()| self.batch.write(self.at));
         match write {
             Ok(()) => {}
             Err(error) if is_full(&error) => {
                 // Only where overwriting needs room (copy on write). Whatever got written must not stay.
-                return Err(self.blocks.erase(self.at).map_or_else(
+                return Err(self.batch.erase(self.at).map_or_else(
                     |error| fatal("erasing a part of a batch in", error),
                     |()| Failure::Full,
                 ));
             }
             Err(error) => return Err(fatal("writing to", error)),
         }
-        if let Some(first) = self.batch.first().filter(|_| self.batch.len() >= STANDBY_FROM)
-            && self.tempo.commit < STANDBY_WITHIN
-        {
-            let queue = &self.shared.queue;
-            self.answers.know(first.runtime, || queue.runtimes());
-            self.answers.expect(first.runtime);
-        }
         config
             .before(Operation::Sync)
-            .and_then(|()| self.blocks.sync())
+            .and_then(|()| self.batch.sync())
             .map_err(|error| fatal("syncing", error))
     }
 
@@ -308,25 +308,20 @@ impl Writer {
         // there takes as long as callers who were answered need to come back, and is done meanwhile.
         let mut memory = shared.memory.lock().expect(UNPOISONED);
         self.publish_heads();
-        for pending in self.batch.drain(..) {
-            self.answers.know(pending.runtime, || shared.queue.runtimes());
-            self.answers.add(pending.caller, pending.runtime, pending.first);
-            self.published.push((pending.partition, pending.commits));
-        }
         self.answers.give();
-        for (partition, commits) in self.published.drain(..) {
+        for (partition, commits) in self.batch.take() {
             commits.each(|commit| memory.push(partition, [commit]));
         }
     }
 
     fn publish_heads(&mut self) {
-        if self.batch.iter().all(|pending| pending.commits.is_empty()) {
+        if !self.batch.has_commits() {
             return;
         }
         {
             let mut index = self.segment.index.write().expect(UNPOISONED);
-            for pending in self.batch.iter().filter(|pending| !pending.commits.is_empty()) {
-                index.add(pending.partition, pending.commits.len() as u64, self.at);
+            for (partition, commits) in self.batch.counts() {
+                index.add(partition, commits, self.at);
             }
         }
         self.advance();
@@ -335,8 +330,8 @@ impl Writer {
     }
 
     fn advance(&mut self) {
-        self.at += self.blocks.batch_bytes() as u64;
-        self.blocks.advance();
+        self.at += self.batch.bytes();
+        self.batch.advance();
         self.next_batch += 1;
         self.preparer
             .keep_up(&mut self.part, self.at, self.segment.header.capacity);
@@ -347,10 +342,11 @@ impl Writer {
 
     /// Answers everything that waits with an error; what comes later starts over from what is durable.
     fn refuse_all(&mut self, error: AppendError) {
-        let mut refused: VecDeque<Pending> = self.batch.drain(..).collect();
-        refused.append(&mut self.backlog);
-        self.shared.queue.reset(self.shared.heads(), &mut refused);
-        for pending in refused {
+        self.batch.begin();
+        // Before anybody is told, for who is may come again at once.
+        self.shared.queue.reset(self.shared.heads(), &mut self.backlog);
+        self.answers.refuse(error);
+        for pending in self.backlog.drain(..) {
             // Whoever dropped the receiver does not want to know.
             let _ = pending.caller.send(Err(error));
         }
